@@ -1,0 +1,9 @@
+//! bluestage: an AWS CodePipeline custom-action worker that gives every pipeline execution its own parallel stack
+//! version in a shared test stage.
+//!
+//! Read in this order: `release` (the rules: pure), `ports` (what the rules need of the world), `actions` (the
+//! three stories), then `worker` (poll, acknowledge, act, report). `aws` and `runner` implement the ports;
+//! `local` is a CodePipeline to try it all on. `docs/architecture.md` has the picture.
+
+pub mod clock;
+pub mod dice;

@@ -1,0 +1,3 @@
+//! The `bluestage` program.
+
+fn main() {}
