@@ -7,3 +7,5 @@
 
 pub mod clock;
 pub mod dice;
+pub mod ports;
+pub mod release;

@@ -1,0 +1,53 @@
+//! What the stories need of the outside world, in the stories' own words.
+//!
+//! `aws/` and `runner/` implement these; the simulation and the unit tests have implementations in memory. A port asks
+//! the outside to *ensure*, *read* or *write* something and never decides about blue and live. Each call may be made
+//! again: the answer of the first may have been lost.
+
+mod artifacts;
+mod fault;
+mod jobs;
+mod runs;
+mod stacks;
+mod stages;
+mod verdict;
+
+use std::sync::Arc;
+
+pub use artifacts::{ArtifactFault, Artifacts};
+pub use fault::Fault;
+pub use jobs::{
+    Acknowledged, ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered,
+    PipelineContext, Reported,
+};
+pub use runs::{
+    Bundle, FailedTest, Here, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns,
+    Totals,
+};
+pub use stacks::{Declared, FailedResource, ReadyStack, StackSpec, StackState, Stacks};
+pub use stages::{Etag, Stages, Stored, Written};
+pub use verdict::{Cause, Continuation, Done, Failure, Text, Token, Verdict};
+
+pub use crate::clock::Clock;
+use crate::dice::Dice;
+
+/// Every port, and the two doors through which time and chance come in.
+#[derive(Clone)]
+pub struct Ports {
+    /// CodePipeline's jobs.
+    pub jobs: Arc<dyn Jobs>,
+    /// The stage documents.
+    pub stages: Arc<dyn Stages>,
+    /// CloudFormation's stacks.
+    pub stacks: Arc<dyn Stacks>,
+    /// The pipelines' artifacts.
+    pub artifacts: Arc<dyn Artifacts>,
+    /// Test runs on this machine.
+    pub test_runs: Arc<dyn TestRuns>,
+    /// What is recorded of test runs, wherever they run.
+    pub run_records: Arc<dyn RunRecords>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub dice: Arc<Dice>,
+}

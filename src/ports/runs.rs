@@ -1,0 +1,181 @@
+//! Test runs: the processes on this machine, and what is recorded of runs wherever they are.
+//!
+//! The job that started a run may be over, and the next one of the same action execution may come to another worker.
+//! So a run keeps a record where every worker can read it. Its `beat` moves as long as the run's worker lives; another
+//! worker that has watched the same beat for long enough *on its own clock* may start the run anew.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use super::fault::Fault;
+use crate::release::{Moment, RunId, StageName};
+
+/// A run to start.
+#[derive(Debug)]
+pub struct RunSpec {
+    /// The stage whose record it keeps.
+    pub stage: StageName,
+    /// Its fresh name.
+    pub run: RunId,
+    /// Holds `work` (the unpacked input artifact, where the command runs) and whatever else the run is given. It is
+    /// deleted when the run has ended.
+    pub home: TempDir,
+    /// The directory in `home` in which the command runs.
+    pub work: PathBuf,
+    /// Run by `sh -c`.
+    pub command: String,
+    /// Every environment variable that the command gets beyond `PATH`, `HOME`, `TMPDIR` and the locale.
+    pub environment: Vec<(String, String)>,
+    /// Glob of JUnit XML reports, relative to `work`.
+    pub reports: Option<String>,
+    /// The run is ended as failed after this.
+    pub time_limit: Duration,
+    /// What the run tested, in which view: becomes `certificate.json` with the result added to it.
+    pub certificate: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Whether a run was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It was, or it runs here already.
+    Started,
+    /// As many runs as this machine takes are on it.
+    Full,
+}
+
+/// How a run stands on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Here {
+    /// It is not on this machine, or has ended and its record tells how.
+    No,
+    /// It runs here; the last thing it printed.
+    Running(String),
+}
+
+/// Runs test commands on this machine.
+#[async_trait]
+pub trait TestRuns: Send + Sync {
+    /// Starts the run and returns at once. From then on the run's record tells how it stands.
+    async fn start(&self, spec: RunSpec) -> Result<Start, Fault>;
+
+    /// Waits until the run has ended here, at most for `patience`, and tells how it stands.
+    async fn wait(&self, run: &RunId, patience: Duration) -> Here;
+
+    /// Ends the run's processes; its record then says that it was stopped. Nothing happens if it is not here.
+    async fn stop(&self, run: &RunId);
+}
+
+/// What is recorded of a run. Stored as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Names the worker process that runs it.
+    pub worker: String,
+    /// Grows for as long as that worker lives and the run runs.
+    pub beat: u64,
+    /// How it stands.
+    pub status: RunStatus,
+}
+
+/// How a recorded run stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunStatus {
+    /// It runs.
+    Running {
+        /// The last thing it printed.
+        progress: String,
+    },
+    /// Its worker was told to stop before the run ended: it may be started anew at once.
+    Stopped,
+    /// It has ended.
+    Ended(RunEnd),
+}
+
+/// How a run ended. It passed if and only if nothing here speaks against it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// The command's exit code; none when a signal ended it.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// The time limit that it exceeded, in seconds.
+    pub exceeded_seconds: Option<u64>,
+    /// What its reports count; none when it was to write none.
+    pub totals: Option<Totals>,
+    /// The tests that failed, at most 50.
+    pub failed_tests: Vec<FailedTest>,
+    /// Why its reports could not be read, or that there was none although some were asked for.
+    pub report_problem: Option<String>,
+    /// The last lines that it printed, at most 2,000 characters.
+    pub tail: String,
+    /// When it began.
+    pub started_at: Moment,
+    /// When it ended.
+    pub ended_at: Moment,
+}
+
+impl RunEnd {
+    /// Whether it passed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.exit_code == Some(0)
+            && self.exceeded_seconds.is_none()
+            && self.report_problem.is_none()
+            && self
+                .totals
+                .is_none_or(|totals| totals.failed == 0 && totals.tests > 0)
+    }
+}
+
+/// What the reports of a run count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// All tests, also those that failed or were skipped.
+    pub tests: u64,
+    /// Tests that failed or broke.
+    pub failed: u64,
+    /// Tests that were skipped.
+    pub skipped: u64,
+}
+
+/// A test that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedTest {
+    /// Its name, with its class or file as the report tells it.
+    pub name: String,
+    /// Why it failed, in the report's words: the first line, at most 300 characters.
+    pub message: String,
+}
+
+/// The archive that a run leaves: reports, log and certificate, as a zip file.
+#[derive(Debug)]
+pub struct Bundle {
+    /// The directory that holds it and vanishes with it.
+    pub home: TempDir,
+    /// The zip file.
+    pub file: PathBuf,
+}
+
+/// Records of runs, readable by every worker.
+#[async_trait]
+pub trait RunRecords: Send + Sync {
+    /// The run's record, if it has one.
+    async fn read(&self, stage: &StageName, run: &RunId) -> Result<Option<RunRecord>, Fault>;
+
+    /// Writes the run's record.
+    async fn write(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault>;
+
+    /// Stores the zip file that the run leaves.
+    async fn write_bundle(
+        &self,
+        stage: &StageName,
+        run: &RunId,
+        bundle: &Bundle,
+    ) -> Result<(), Fault>;
+
+    /// The zip file that the run left, if it left one.
+    async fn read_bundle(&self, stage: &StageName, run: &RunId) -> Result<Option<Bundle>, Fault>;
+}

@@ -1,0 +1,99 @@
+//! CloudFormation's stacks, of which every version has one.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::fault::Fault;
+use crate::release::{Outputs, StackRef, StageName};
+
+/// The parameters that a template declares, each with whether it has a default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// Parameter name to "has a default".
+    pub parameters: BTreeMap<String, bool>,
+}
+
+/// The stack that should exist.
+#[derive(Clone, Debug)]
+pub struct StackSpec {
+    /// Which stack: its name is deterministic and never used for another; its id is given once known.
+    pub stack: StackRef,
+    /// The stage it belongs to.
+    pub stage: StageName,
+    /// The template's text.
+    pub template: String,
+    /// The template's parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// The stack's tags.
+    pub tags: BTreeMap<String, String>,
+    /// The capabilities that the pipeline's author grants, such as `CAPABILITY_IAM`.
+    pub capabilities: Vec<String>,
+    /// The role that CloudFormation acts as; without one it acts as the worker.
+    pub role_arn: Option<String>,
+    /// The same for every attempt to make this stack: how CloudFormation recognises a repeated request. Letters,
+    /// digits and hyphens, at most 128.
+    pub request_token: String,
+}
+
+/// A stack that is ready for use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyStack {
+    /// Its id (ARN).
+    pub id: String,
+    /// When it was last changed, or made, as CloudFormation tells it.
+    pub changed_at: Option<String>,
+    /// What it gives out.
+    pub outputs: Outputs,
+}
+
+/// The resource that made a stack fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedResource {
+    /// Its logical id, or the stack's name when no resource is to blame.
+    pub resource: String,
+    /// Its type, such as `AWS::SQS::Queue`.
+    pub kind: String,
+    /// Why it failed, in CloudFormation's words.
+    pub reason: String,
+}
+
+/// How a stack stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StackState {
+    /// There is none, or no more.
+    Absent,
+    /// Something is being done to it.
+    InProgress {
+        /// Its id (ARN).
+        id: String,
+        /// CloudFormation's word for what, such as `CREATE_IN_PROGRESS`.
+        doing: String,
+    },
+    /// It is ready for use.
+    Ready(ReadyStack),
+    /// Making, changing or deleting it failed.
+    Failed {
+        /// Its id (ARN).
+        id: String,
+        /// The first resource that really failed, not one that was cancelled for it.
+        because: FailedResource,
+    },
+}
+
+/// Makes, reads and deletes stacks.
+#[async_trait]
+pub trait Stacks: Send + Sync {
+    /// What the template declares; refused when CloudFormation finds the template invalid.
+    async fn declared(&self, template: &str) -> Result<Declared, Fault>;
+
+    /// Does the next needful thing so that the stack comes to exist, and tells how it stands. Call it until it is
+    /// ready or failed. It attaches to whatever an earlier call, or another worker, has begun.
+    async fn ensure(&self, spec: &StackSpec) -> Result<StackState, Fault>;
+
+    /// How the stack stands; by its id when that is known.
+    async fn read(&self, stack: &StackRef) -> Result<StackState, Fault>;
+
+    /// Begins to delete the stack; by its id when that is known. A stack that is not there is no fault.
+    async fn delete(&self, stack: &StackRef) -> Result<(), Fault>;
+}

@@ -1,0 +1,24 @@
+//! The rules of a stage: pure, told the time, free of input and output.
+//!
+//! The shared stage is a multi-version database. Stacks are versions, a test run reads a snapshot (its *view*),
+//! promotion is a commit, an old version is vacuumed when nobody can reach it any more. Read in this order:
+//! [`stage`] (what there is), [`transitions`] (how it changes), [`reach`] (who keeps what alive), [`refusal`] (when the
+//! domain says no), [`document`] (how it is stored).
+//!
+//! Every transition may be applied twice: the second time changes nothing. That is what makes redelivered jobs, lost
+//! answers and crashed workers harmless.
+
+pub mod document;
+pub mod names;
+pub mod reach;
+pub mod refusal;
+pub mod stage;
+pub mod transitions;
+
+pub use names::{BadName, RunId, ServiceName, StageName, VersionId, VersionRef};
+pub use refusal::Refusal;
+pub use stage::{
+    Event, Execution, Moment, Outputs, Run, RunOutcome, Service, Skew, StackRef, Stage, State,
+    Tested, Version, Wire,
+};
+pub use transitions::{BlueReady, BlueRequest, OnSkew, Promotion, StackSeen};

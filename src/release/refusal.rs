@@ -1,0 +1,110 @@
+//! When the domain says no.
+//!
+//! A refusal carries what a person needs to understand it; the sentences themselves stand in `actions/messages.rs`.
+
+use super::names::{RunId, ServiceName, VersionId, VersionRef};
+use super::reach::Pin;
+use super::stage::{Skew, State};
+
+/// Why a transition was not made. The stage is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another pipeline owns the service.
+    OwnedByAnother {
+        /// The service.
+        service: ServiceName,
+        /// The ARN of the pipeline that owns it.
+        owner: String,
+    },
+    /// A service that is needed was never released into this stage.
+    UnknownDependency {
+        /// The service that needs it.
+        service: ServiceName,
+        /// The service that nobody knows.
+        dependency: ServiceName,
+        /// The services that the stage knows.
+        known: Vec<ServiceName>,
+    },
+    /// A service that is needed has no live version, and maybe some that are on their way.
+    NotLiveYet {
+        /// The service that needs it.
+        service: ServiceName,
+        /// The service that has no live version.
+        dependency: ServiceName,
+        /// Its versions that may still go live.
+        on_their_way: Vec<VersionId>,
+    },
+    /// The live version of a dependency has no such output.
+    UnknownOutput {
+        /// The dependency.
+        dependency: VersionRef,
+        /// The output that was asked for.
+        output: String,
+        /// The outputs that it has.
+        available: Vec<String>,
+    },
+    /// The wiring would close a circle between services.
+    Circle {
+        /// From the service round to itself.
+        path: Vec<ServiceName>,
+    },
+    /// This pipeline execution made no version of the service.
+    NothingDeployed {
+        /// The service.
+        service: ServiceName,
+    },
+    /// The version was given up.
+    Abandoned {
+        /// The version.
+        of: VersionRef,
+        /// Why it was.
+        because: String,
+    },
+    /// The version is in a state from which the transition does not lead on.
+    WrongState {
+        /// The version.
+        of: VersionRef,
+        /// Its state.
+        state: State,
+    },
+    /// A run was told of that is not the version's newest: its result no longer counts.
+    RunReplaced {
+        /// The version.
+        of: VersionRef,
+        /// The run that was told of.
+        run: RunId,
+    },
+    /// The version's tests have not passed.
+    Untested {
+        /// The version.
+        of: VersionRef,
+        /// Whether a run of it failed, rather than there being none.
+        failed: bool,
+    },
+    /// The stack is not the one that was tested: it was changed or replaced from outside.
+    ChangedSinceTested {
+        /// The version.
+        of: VersionRef,
+    },
+    /// A newer version than this one is live.
+    OlderThanLive {
+        /// The version.
+        of: VersionRef,
+        /// The version that is live.
+        live: VersionId,
+    },
+    /// Versions that this one was tested with are no longer live.
+    Skewed {
+        /// The version.
+        of: VersionRef,
+        /// Each of them.
+        skew: Vec<Skew>,
+    },
+    /// Somebody may still call the version.
+    Pinned {
+        /// The version.
+        of: VersionRef,
+        /// Who keeps it.
+        by: Vec<Pin>,
+    },
+}

@@ -1,0 +1,305 @@
+//! The stage as a value: services, their versions, what is live, and the questions that can be asked of it.
+//!
+//! How it changes is told in [`super::transitions`]; how it is stored, in [`super::document`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::names::{RunId, ServiceName, StageName, VersionId, VersionRef};
+
+/// A time of day in whole seconds since 1970-01-01T00:00:00Z.
+///
+/// For records and messages. Rules do not compare the moments of two machines to decide who holds what.
+pub type Moment = u64;
+
+/// One output or parameter name with its value.
+pub type Outputs = BTreeMap<String, String>;
+
+/// An environment shared by many services, with every version that lives in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// The form of this document, see [`super::document::SCHEMA`].
+    pub schema: u32,
+    /// The stage's name.
+    pub name: StageName,
+    /// Grows by exactly one with every write, so equal bytes, and with them equal `ETag`s, never occur twice.
+    pub seq: u64,
+    /// A fresh id per write, by which a writer recognises its own write when the answer was lost.
+    pub written_by: String,
+    /// The services released into this stage.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// What happened last, oldest first.
+    pub recent: Vec<Event>,
+}
+
+/// One independently released service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// The ARN of the pipeline that releases it.
+    pub owner: String,
+    /// The version that others see and call.
+    pub live: Option<VersionId>,
+    /// Versions that were live before and are kept to switch back to, newest first.
+    pub previous: Vec<VersionId>,
+    /// Every version that has, or may have, a stack.
+    pub versions: BTreeMap<VersionId, Version>,
+    /// The ordinal that the next version gets.
+    pub next_ordinal: u64,
+}
+
+/// One immutable release of a service, in a stack of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Version {
+    /// Its name.
+    pub id: VersionId,
+    /// Its place in the order in which the service's versions began, from 1.
+    pub ordinal: u64,
+    /// Where it is in its life.
+    pub state: State,
+    /// Its stack.
+    pub stack: StackRef,
+    /// What its stack gave out, once it is ready.
+    pub outputs: Outputs,
+    /// The dependency outputs that its stack was given as parameters. Immutable.
+    pub wiring: BTreeMap<ServiceName, Wire>,
+    /// The version of each service that it is wired to and tested with: those live when it began, and itself.
+    pub view: BTreeMap<ServiceName, VersionId>,
+    /// Who made it.
+    pub execution: Execution,
+    /// The source revision that the pipeline reported, if any.
+    pub revision: Option<String>,
+    /// SHA-256 of the template, in hex.
+    pub template_digest: String,
+    /// Its newest test run, passed or not.
+    pub run: Option<Run>,
+    /// What passed, once tests passed.
+    pub tested: Option<Tested>,
+    /// Why it was given up, once it was.
+    pub abandoned_because: Option<String>,
+    /// Pairs of versions that went live with it although they were not tested together (`OnSkew=report`).
+    pub skew_debt: Vec<Skew>,
+    /// When it went live, last.
+    pub promoted_at: Option<Moment>,
+    /// When it began.
+    pub created_at: Moment,
+    /// When it is given up if nobody has promoted it by then.
+    pub expires_at: Moment,
+}
+
+/// Where a version is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// Its stack is being made.
+    Creating,
+    /// Its stack is ready; only its own tests see it.
+    Blue,
+    /// Its tests passed.
+    Tested,
+    /// It is about to go live.
+    Promoting,
+    /// Others see and call it.
+    Live,
+    /// It was live before.
+    Previous,
+    /// It was given up before it went live.
+    Abandoned,
+    /// Its stack is being deleted.
+    Retiring,
+}
+
+impl State {
+    /// Whether a version in this state is still on its way to going live. Only such a version's view pins.
+    #[must_use]
+    pub fn is_on_its_way(self) -> bool {
+        match self {
+            Self::Creating | Self::Blue | Self::Tested | Self::Promoting => true,
+            Self::Live | Self::Previous | Self::Abandoned | Self::Retiring => false,
+        }
+    }
+}
+
+/// A version's stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackRef {
+    /// Its name, never used for another stack.
+    pub name: String,
+    /// Its id (ARN), once known.
+    pub id: Option<String>,
+    /// When it was last changed as CloudFormation tells it, once it is ready: how a change from outside is noticed.
+    pub changed_at: Option<String>,
+}
+
+/// One dependency that a version is wired to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wire {
+    /// The version of that dependency.
+    pub version: VersionId,
+    /// Its outputs that were given to the stack.
+    pub outputs: Outputs,
+}
+
+/// The pipeline execution and the action execution in it that made a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Execution {
+    /// The pipeline's ARN.
+    pub pipeline_arn: String,
+    /// The pipeline execution's id.
+    pub execution_id: String,
+    /// The deploy-blue action execution's id: the version's identity, so that a repeated job finds it again.
+    pub action_execution_id: String,
+}
+
+/// A test run of a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Its name.
+    pub id: RunId,
+    /// When it began.
+    pub started_at: Moment,
+    /// How it stands.
+    pub outcome: RunOutcome,
+}
+
+/// How a test run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunOutcome {
+    /// It has not ended, as far as the stage knows.
+    Running,
+    /// Every test passed.
+    Passed,
+    /// Some test failed, or the run itself did.
+    Failed,
+}
+
+/// What passed: promotion demands that the same goes live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tested {
+    /// The run that passed.
+    pub run: RunId,
+    /// The stack's id.
+    pub stack_id: String,
+    /// When the stack had last been changed.
+    pub stack_changed_at: Option<String>,
+    /// The digest of the template.
+    pub template_digest: String,
+    /// When it passed.
+    pub at: Moment,
+}
+
+/// A version in a view that is no longer live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skew {
+    /// The service.
+    pub service: ServiceName,
+    /// The version that was tested with.
+    pub tested_with: VersionId,
+    /// The version that is live now, if any.
+    pub live_now: Option<VersionId>,
+    /// The pipeline ARN and execution that promoted it, as `arn execution`, if one is live.
+    pub promoted_by: Option<String>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// When.
+    pub at: Moment,
+    /// To which version.
+    pub of: VersionRef,
+    /// What, in the words of the glossary.
+    pub what: String,
+    /// Who: a pipeline execution id, or the sweep.
+    pub who: String,
+}
+
+impl Stage {
+    /// A stage in which nothing was ever released.
+    #[must_use]
+    pub fn empty(name: StageName) -> Self {
+        Self {
+            schema: super::document::SCHEMA,
+            name,
+            seq: 0,
+            written_by: String::new(),
+            services: BTreeMap::new(),
+            recent: Vec::new(),
+        }
+    }
+
+    /// This version, if the stage knows it.
+    #[must_use]
+    pub fn version(&self, of: &VersionRef) -> Option<&Version> {
+        self.services.get(&of.service)?.versions.get(&of.version)
+    }
+
+    /// The live version of this service, if it has one.
+    #[must_use]
+    pub fn live(&self, service: &ServiceName) -> Option<&Version> {
+        let service = self.services.get(service)?;
+        service.versions.get(service.live.as_ref()?)
+    }
+
+    /// The newest version that this pipeline execution made of this service, whatever became of it.
+    #[must_use]
+    pub fn made_by(&self, service: &ServiceName, execution_id: &str) -> Option<&Version> {
+        self.services
+            .get(service)?
+            .versions
+            .values()
+            .filter(|version| version.execution.execution_id == execution_id)
+            .max_by_key(|version| version.ordinal)
+    }
+
+    /// Every version with its service, in order.
+    pub fn all_versions(&self) -> impl Iterator<Item = (VersionRef, &Version)> {
+        self.services.iter().flat_map(|(name, service)| {
+            service.versions.values().map(|version| {
+                let of = VersionRef {
+                    service: name.clone(),
+                    version: version.id.clone(),
+                };
+                (of, version)
+            })
+        })
+    }
+
+    /// The versions in this version's view that are no longer live.
+    #[must_use]
+    pub fn skew_of(&self, of: &VersionRef) -> Vec<Skew> {
+        let Some(version) = self.version(of) else {
+            return Vec::new();
+        };
+        let others = version
+            .view
+            .iter()
+            .filter(|(service, _)| **service != of.service);
+        others
+            .filter_map(|(service, tested_with)| {
+                let live = self.live(service);
+                let live_now = live.map(|live| live.id.clone());
+                (live_now.as_ref() != Some(tested_with)).then(|| Skew {
+                    service: service.clone(),
+                    tested_with: tested_with.clone(),
+                    live_now,
+                    promoted_by: live.map(|live| {
+                        format!(
+                            "{} {}",
+                            live.execution.pipeline_arn, live.execution.execution_id
+                        )
+                    }),
+                })
+            })
+            .collect()
+    }
+}

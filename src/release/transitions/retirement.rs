@@ -1,0 +1,82 @@
+//! A version is given up, and a version that nobody can reach is taken away.
+//!
+//! Deletion has two writes. The first marks the version `Retiring` in the very document that shows it unreachable, so
+//! that nobody can come to reach it from then on; only then is its stack deleted; the second write forgets it.
+
+use super::testing::wrong;
+use crate::release::names::VersionRef;
+use crate::release::refusal::Refusal;
+use crate::release::stage::{Moment, Stage, State};
+
+/// The name under which the sweep appears in the history.
+const SWEEP: &str = "sweep";
+
+impl Stage {
+    /// Gives a version up that is on its way to going live. From this write on its view pins nothing.
+    ///
+    /// # Errors
+    /// When the version is gone, or went live.
+    pub fn abandon(&mut self, of: &VersionRef, because: &str, at: Moment) -> Result<(), Refusal> {
+        let version = self.version_mut(of)?;
+        match version.state {
+            State::Creating | State::Blue | State::Tested | State::Promoting => {}
+            State::Abandoned | State::Retiring => return Ok(()),
+            State::Live | State::Previous => return Err(wrong(of, version)),
+        }
+        version.state = State::Abandoned;
+        version.abandoned_because = Some(because.to_owned());
+        let who = version.execution.execution_id.clone();
+        self.note(at, of, format!("was abandoned: {because}"), who);
+        Ok(())
+    }
+
+    /// Marks a version whose stack may be deleted, because nobody can reach it.
+    ///
+    /// # Errors
+    /// When somebody can reach it, or it is gone.
+    pub fn retire(&mut self, of: &VersionRef, at: Moment) -> Result<(), Refusal> {
+        let by: Vec<_> = self.pins_of(of).into_iter().collect();
+        let version = self.version_mut(of)?;
+        if version.state == State::Retiring {
+            return Ok(());
+        }
+        if !by.is_empty() {
+            return Err(Refusal::Pinned { of: of.clone(), by });
+        }
+        version.state = State::Retiring;
+        self.note(at, of, "is being retired", SWEEP);
+        Ok(())
+    }
+
+    /// Forgets a version whose stack is gone. A service without any version left is forgotten with it, so that a
+    /// first release under a mistyped name leaves nothing behind.
+    ///
+    /// # Errors
+    /// When the version is not being retired.
+    pub fn forget(&mut self, of: &VersionRef, at: Moment) -> Result<(), Refusal> {
+        let Ok(version) = self.version_mut(of) else {
+            return Ok(());
+        };
+        if version.state != State::Retiring {
+            return Err(wrong(of, version));
+        }
+        if let Some(service) = self.services.get_mut(&of.service) {
+            service.versions.remove(&of.version);
+            if service.versions.is_empty() {
+                self.services.remove(&of.service);
+            }
+        }
+        self.note(at, of, "was retired", SWEEP);
+        Ok(())
+    }
+
+    /// Every version that nobody can reach and whose stack has not been taken away.
+    #[must_use]
+    pub fn unreachable(&self) -> Vec<VersionRef> {
+        let pins = self.pins();
+        self.all_versions()
+            .map(|(of, _)| of)
+            .filter(|of| !pins.contains_key(of))
+            .collect()
+    }
+}
