@@ -176,6 +176,9 @@ pub trait RunRecords: Send + Sync {
         bundle: &Bundle,
     ) -> Result<(), Fault>;
 
+    /// Where the zip file is that the run leaves, for a person to find it: an `s3://` address.
+    fn place(&self, stage: &StageName, run: &RunId) -> String;
+
     /// The zip file that the run left, if it left one.
     async fn read_bundle(&self, stage: &StageName, run: &RunId) -> Result<Option<Bundle>, Fault>;
 }

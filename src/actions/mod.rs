@@ -1,0 +1,149 @@
+//! The stories: what each action does, told from the top for every job.
+//!
+//! CodePipeline hands out one job after another for the same action execution. Each story looks at what is, does the
+//! next needful thing, and answers *continue*, *done* or *failed*. It remembers nothing but its continuation token;
+//! any worker can play the next turn. Read [`deploy_blue`], [`run_isolated_tests`], [`promote`], then [`sweep`].
+//! `messages.rs` holds every sentence that a person reads.
+
+mod deploy_blue;
+mod hold;
+mod messages;
+mod promote;
+mod properties;
+mod resolve;
+mod retire;
+mod run_isolated_tests;
+mod stop;
+mod sweep;
+mod template;
+mod tests_environment;
+mod token;
+mod update;
+mod values;
+mod workspace;
+
+use std::time::{Duration, SystemTime};
+
+pub use hold::Hold;
+pub use properties::subject;
+pub use sweep::{Sweeper, Swept};
+
+use crate::ports::{ActionKind, Cause, Continuation, Failure, Job, Ports, Text, Verdict};
+use crate::release::{Moment, Refusal, Stage, StageName};
+use stop::Stop;
+use token::Carried;
+
+/// The pause before an action that ran into a passing fault is answered, so that it does not ask in a tight loop.
+const PAUSE_AFTER_A_FAULT: Duration = Duration::from_secs(5);
+
+/// Plays one turn of the job's action and answers it.
+pub async fn act(ports: &Ports, job: &Job, hold: &Hold) -> Verdict {
+    let mut turn = match Turn::begin(ports, job, hold) {
+        Ok(turn) => turn,
+        Err(stop) => return Verdict::Failed(messages::failure(job, &stop, &Standing::Untouched)),
+    };
+    let played = match job.action {
+        ActionKind::DeployBlue => deploy_blue::play(&mut turn).await,
+        ActionKind::RunIsolatedTests => run_isolated_tests::play(&mut turn).await,
+        ActionKind::Promote => promote::play(&mut turn).await,
+    };
+    let stop = match played {
+        Ok(Verdict::Continue(continuation)) if turn.is_late() => Stop::DeadlinePassed {
+            waiting_for: continuation.summary.to_string(),
+        },
+        Ok(verdict) => return verdict,
+        Err(stop) if stop.is_passing() && !turn.is_late() => {
+            hold.pause(PAUSE_AFTER_A_FAULT).await;
+            match turn.go_on(&job.pipeline.action, messages::trying_again(&stop)) {
+                Ok(verdict) => return verdict,
+                Err(stop) => stop,
+            }
+        }
+        Err(stop) => stop,
+    };
+    match job.action {
+        ActionKind::DeployBlue => deploy_blue::give_up(&mut turn, &stop).await,
+        ActionKind::RunIsolatedTests => run_isolated_tests::give_up(&mut turn).await,
+        ActionKind::Promote => {}
+    }
+    Verdict::Failed(messages::failure(job, &stop, &turn.standing))
+}
+
+/// The verdict on a job whose story panicked.
+#[must_use]
+pub fn panicked(job: &Job, what: &str) -> Verdict {
+    Verdict::Failed(Failure::new(Cause::Bug, messages::panicked(job, what)))
+}
+
+/// One turn of an action: one job of its execution.
+struct Turn<'a> {
+    ports: &'a Ports,
+    job: &'a Job,
+    hold: &'a Hold,
+    carried: Carried,
+    standing: Standing,
+}
+
+/// What an action that failed has left, for the last sentence of its message.
+enum Standing {
+    /// It made nothing.
+    Untouched,
+    /// The stack that it made is gone.
+    Removed(String),
+    /// The stack that it made is being deleted; the sweep sees it through.
+    BeingRemoved(String),
+}
+
+impl<'a> Turn<'a> {
+    fn begin(ports: &'a Ports, job: &'a Job, hold: &'a Hold) -> Result<Self, Stop> {
+        let deadline = seconds(ports.clock.now()) + properties::time_limit(job)?.as_secs();
+        Ok(Self {
+            ports,
+            job,
+            hold,
+            carried: Carried::of(job, deadline)?,
+            standing: Standing::Untouched,
+        })
+    }
+
+    fn now(&self) -> Moment {
+        seconds(self.ports.clock.now())
+    }
+
+    fn is_late(&self) -> bool {
+        self.now() >= self.carried.deadline
+    }
+
+    /// What is left until the action's deadline.
+    fn time_left(&self) -> Duration {
+        Duration::from_secs(self.carried.deadline.saturating_sub(self.now()))
+    }
+
+    /// The answer that the action goes on.
+    fn go_on(&self, external_id: &str, summary: String) -> Result<Verdict, Stop> {
+        Ok(Verdict::Continue(Continuation {
+            token: self.carried.token()?,
+            external_id: Text::cut(external_id),
+            summary: Text::cut(summary),
+        }))
+    }
+
+    async fn read(&self, stage: &StageName) -> Result<Stage, Stop> {
+        update::read(self.ports, stage).await
+    }
+
+    async fn update<T>(
+        &self,
+        stage: &StageName,
+        transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
+    ) -> Result<(Stage, T), Stop> {
+        update::update(self.ports, stage, transition).await
+    }
+}
+
+/// `time` as the stage document records it.
+fn seconds(time: SystemTime) -> Moment {
+    // A clock before 1970 is a machine that has not set its clock; the document then says 0.
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,359 @@
+//! The actions' properties: from what the pipeline's author wrote to types that can be trusted.
+//!
+//! Names and value forms follow the native CloudFormation and `CodeBuild` actions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::values::{self, Value};
+use crate::ports::Job;
+use crate::release::{OnSkew, ServiceName, StageName};
+
+/// A property that is missing or wrong; `why` is a whole clause behind "property NAME".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PropertyError {
+    /// The property.
+    pub name: String,
+    /// What is wrong with it, and what would be right.
+    pub why: String,
+}
+
+impl PropertyError {
+    pub(super) fn new(name: &str, why: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            why: why.into(),
+        }
+    }
+}
+
+impl fmt::Display for PropertyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "property {} {}", self.name, self.why)
+    }
+}
+
+/// The time after which an action gives up, unless `TimeoutMinutes` says otherwise. Below the hour after which
+/// CodePipeline gave up on actions of this kind before it documented 24 hours for custom actions.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(55 * 60);
+
+/// The longest `TimeoutMinutes`: CodePipeline itself gives up a custom action after 24 hours (user guide, "Quotas").
+const LONGEST_TIMEOUT_MINUTES: u64 = 23 * 60;
+
+/// Versions kept to switch back to, unless `Keep` says otherwise.
+const DEFAULT_KEEP: usize = 1;
+
+/// The most previous versions that may be kept: each is a whole stack, and an account has 2,000 of them by default
+/// (CloudFormation user guide, "Quotas").
+const MOST_KEPT: usize = 20;
+
+/// A file in an artifact, written `Artifact::path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ArtifactPath {
+    pub(super) artifact: String,
+    pub(super) path: PathBuf,
+}
+
+/// The properties of deploy-blue.
+#[derive(Clone, Debug)]
+pub(super) struct DeployBlue {
+    pub(super) stage: StageName,
+    pub(super) service: ServiceName,
+    pub(super) template: ArtifactPath,
+    pub(super) configuration: Option<ArtifactPath>,
+    pub(super) overrides: BTreeMap<String, Value>,
+    pub(super) capabilities: Vec<String>,
+    pub(super) role_arn: Option<String>,
+    pub(super) depends_on: BTreeSet<ServiceName>,
+}
+
+/// The properties of run-isolated-tests.
+#[derive(Clone, Debug)]
+pub(super) struct RunIsolatedTests {
+    pub(super) stage: StageName,
+    pub(super) service: ServiceName,
+    pub(super) command: String,
+    pub(super) environment: Vec<(String, Value)>,
+    pub(super) reports: Option<String>,
+}
+
+/// The properties of promote.
+#[derive(Clone, Debug)]
+pub(super) struct Promote {
+    pub(super) stage: StageName,
+    pub(super) service: ServiceName,
+    pub(super) on_skew: OnSkew,
+    pub(super) keep: usize,
+}
+
+impl DeployBlue {
+    pub(super) fn of(job: &Job) -> Result<Self, PropertyError> {
+        let given = Given::of(
+            job,
+            &[
+                "Stage",
+                "Service",
+                "TemplatePath",
+                "TemplateConfiguration",
+                "ParameterOverrides",
+                "Capabilities",
+                "RoleArn",
+                "DependsOn",
+                "TimeoutMinutes",
+            ],
+        )?;
+        Ok(Self {
+            stage: given.required("Stage")?,
+            service: given.required("Service")?,
+            template: artifact_path("TemplatePath", given.text("TemplatePath")?)?,
+            configuration: given
+                .optional("TemplateConfiguration")
+                .map(|value| artifact_path("TemplateConfiguration", value))
+                .transpose()?,
+            overrides: given
+                .optional("ParameterOverrides")
+                .map(|value| values::parse_parameters("ParameterOverrides", value))
+                .transpose()?
+                .unwrap_or_default(),
+            capabilities: given.list("Capabilities"),
+            role_arn: given.optional("RoleArn").map(role_arn).transpose()?,
+            depends_on: given.services("DependsOn")?,
+        })
+    }
+}
+
+impl RunIsolatedTests {
+    pub(super) fn of(job: &Job) -> Result<Self, PropertyError> {
+        let given = Given::of(
+            job,
+            &[
+                "Stage",
+                "Service",
+                "Command",
+                "Runner",
+                "ProjectName",
+                "EnvironmentVariables",
+                "TestRoleArn",
+                "Reports",
+                "TimeoutMinutes",
+            ],
+        )?;
+        given.only("Runner", "command", "CodeBuild as the runner")?;
+        given.not_yet("ProjectName", "CodeBuild as the runner")?;
+        given.not_yet("TestRoleArn", "a role for the tests")?;
+        Ok(Self {
+            stage: given.required("Stage")?,
+            service: given.required("Service")?,
+            command: given.text("Command")?.to_owned(),
+            environment: given
+                .optional("EnvironmentVariables")
+                .map(|value| values::parse_environment("EnvironmentVariables", value))
+                .transpose()?
+                .unwrap_or_default(),
+            reports: given.optional("Reports").map(str::to_owned),
+        })
+    }
+}
+
+impl Promote {
+    pub(super) fn of(job: &Job) -> Result<Self, PropertyError> {
+        let given = Given::of(
+            job,
+            &[
+                "Stage",
+                "Service",
+                "Strategy",
+                "StackName",
+                "OnSkew",
+                "Keep",
+                "Rebind",
+                "DrainMinutes",
+                "Capabilities",
+                "RoleArn",
+            ],
+        )?;
+        given.only("Strategy", "switch", "the strategy update")?;
+        given.only(
+            "Rebind",
+            "off",
+            "starting the pipelines of services that are behind",
+        )?;
+        for name in ["StackName", "DrainMinutes", "Capabilities", "RoleArn"] {
+            given.not_yet(name, "the strategy update")?;
+        }
+        Ok(Self {
+            stage: given.required("Stage")?,
+            service: given.required("Service")?,
+            on_skew: match given.optional("OnSkew") {
+                None | Some("block") => OnSkew::Block,
+                Some("report") => OnSkew::Report,
+                Some(other) => {
+                    let why = format!("is \"{other}\", but must be block or report");
+                    return Err(PropertyError::new("OnSkew", why));
+                }
+            },
+            keep: given
+                .number("Keep", 0..=MOST_KEPT as u64)?
+                .map_or(DEFAULT_KEEP, |keep| keep as usize),
+        })
+    }
+}
+
+/// The time after which this job's action gives up.
+pub(super) fn time_limit(job: &Job) -> Result<Duration, PropertyError> {
+    let given = Given {
+        properties: &job.configuration,
+    };
+    let minutes = given.number("TimeoutMinutes", 1..=LONGEST_TIMEOUT_MINUTES)?;
+    Ok(minutes.map_or(DEFAULT_TIMEOUT, |minutes| Duration::from_secs(minutes * 60)))
+}
+
+/// The stage and the service that a job is about, as far as they are well-formed: for log lines and messages.
+#[must_use]
+pub fn subject(job: &Job) -> (Option<StageName>, Option<ServiceName>) {
+    let given = Given {
+        properties: &job.configuration,
+    };
+    (given.required("Stage").ok(), given.required("Service").ok())
+}
+
+/// The properties as they were given.
+struct Given<'a> {
+    properties: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Given<'a> {
+    /// The job's properties, none of which is unknown to its action.
+    fn of(job: &'a Job, known: &[&str]) -> Result<Self, PropertyError> {
+        let unknown = job
+            .configuration
+            .keys()
+            .find(|name| !known.contains(&name.as_str()));
+        if let Some(name) = unknown {
+            let why = format!(
+                "is unknown to {}; it knows {}",
+                job.action,
+                known.join(", ")
+            );
+            return Err(PropertyError::new(name, why));
+        }
+        Ok(Self {
+            properties: &job.configuration,
+        })
+    }
+
+    fn optional(&self, name: &str) -> Option<&'a str> {
+        let value = self.properties.get(name)?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    fn text(&self, name: &str) -> Result<&'a str, PropertyError> {
+        self.optional(name)
+            .ok_or_else(|| PropertyError::new(name, "is missing"))
+    }
+
+    fn required<T: std::str::FromStr<Err: fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Result<T, PropertyError> {
+        let text = self.text(name)?;
+        text.parse()
+            .map_err(|error| PropertyError::new(name, format!("is wrong: {error}")))
+    }
+
+    fn number(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<Option<u64>, PropertyError> {
+        let Some(text) = self.optional(name) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            Ok(_) | Err(_) => {
+                let (least, most) = (range.start(), range.end());
+                let why =
+                    format!("is \"{text}\", but must be a whole number from {least} to {most}");
+                Err(PropertyError::new(name, why))
+            }
+        }
+    }
+
+    /// Comma-separated, as the native actions write lists.
+    fn list(&self, name: &str) -> Vec<String> {
+        let items = self
+            .optional(name)
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim);
+        items
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn services(&self, name: &str) -> Result<BTreeSet<ServiceName>, PropertyError> {
+        let names = self.list(name).into_iter().map(ServiceName::try_from);
+        names
+            .collect::<Result<_, _>>()
+            .map_err(|error| PropertyError::new(name, format!("is wrong: {error}")))
+    }
+
+    fn not_yet(&self, name: &str, what: &str) -> Result<(), PropertyError> {
+        match self.optional(name) {
+            None => Ok(()),
+            Some(_) => Err(PropertyError::new(
+                name,
+                format!(
+                    "is given, but this version of bluestage does not offer {what} yet; leave it out"
+                ),
+            )),
+        }
+    }
+
+    fn only(&self, name: &str, offered: &str, what: &str) -> Result<(), PropertyError> {
+        match self.optional(name) {
+            None => Ok(()),
+            Some(value) if value == offered => Ok(()),
+            Some(value) => Err(PropertyError::new(
+                name,
+                format!(
+                    "is \"{value}\", but this version of bluestage does not offer {what} yet; leave it out or say \
+                     {offered}"
+                ),
+            )),
+        }
+    }
+}
+
+/// `Artifact::path`, where the path stays inside the artifact.
+pub(super) fn artifact_path(property: &str, value: &str) -> Result<ArtifactPath, PropertyError> {
+    let wrong = |why: &str| PropertyError::new(property, format!("is \"{value}\", {why}"));
+    let (artifact, path) = value
+        .split_once("::")
+        .ok_or_else(|| wrong("but must have the form Artifact::path/of/file"))?;
+    let path = PathBuf::from(path);
+    let inside = path
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_)));
+    if artifact.is_empty() || path.as_os_str().is_empty() || !inside {
+        return Err(wrong(
+            "but must name a file inside the artifact, without .. and without a leading /",
+        ));
+    }
+    Ok(ArtifactPath {
+        artifact: artifact.to_owned(),
+        path,
+    })
+}
+
+fn role_arn(value: &str) -> Result<String, PropertyError> {
+    if value.starts_with("arn:") && value.contains(":role/") {
+        return Ok(value.to_owned());
+    }
+    let why = format!("is \"{value}\", but must be the ARN of an IAM role");
+    Err(PropertyError::new("RoleArn", why))
+}

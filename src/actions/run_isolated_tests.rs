@@ -1,0 +1,306 @@
+//! run-isolated-tests: the tests of this pipeline execution, against its blue and the versions in its view.
+//!
+//! A run lives longer than a job, and maybe longer than a worker. Its record tells every worker how it stands; a
+//! record whose beat does not move while it is watched belongs to a worker that died, and the run is started anew
+//! under a fresh name. Only the newest run's result counts.
+
+use std::time::Duration;
+
+use super::properties::RunIsolatedTests;
+use super::resolve::Sources;
+use super::stop::{FailedRun, Stop};
+use super::tests_environment::Subject;
+use super::token::CarriedRun;
+use super::workspace::Workspace;
+use super::{Turn, messages};
+use crate::ports::{Done, Here, RunEnd, RunSpec, RunStatus, Start, Text, Verdict};
+use crate::release::{Refusal, RunId, Stage, Version, VersionRef};
+
+/// How long a run's beat may stand still before its worker is taken for dead: four beats of five seconds. Time is
+/// counted only while somebody watches, by the watcher's own clock.
+const LEASE: Duration = Duration::from_secs(20);
+
+/// How often another worker's run is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// How often a run may be started anew because its worker died or was stopped.
+const MOST_ATTEMPTS: u32 = 5;
+
+/// How often a run on this machine is looked at for its progress.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// One turn of the action.
+pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
+    let properties = RunIsolatedTests::of(turn.job)?;
+    let Some(run) = turn.carried.run.clone() else {
+        return start(turn, &properties, 1).await;
+    };
+    match watch(turn, &properties, run).await? {
+        Watched::Ended(run, end) => conclude(turn, &properties, (&run, end)).await,
+        Watched::Running(run, progress) => {
+            turn.go_on(run.as_str(), messages::tests_running(&progress))
+        }
+        Watched::Lost(attempt) if attempt < MOST_ATTEMPTS => {
+            start(turn, &properties, attempt + 1).await
+        }
+        Watched::Lost(_) => Err(Stop::DeadlinePassed {
+            waiting_for: messages::run_keeps_dying(MOST_ATTEMPTS),
+        }),
+    }
+}
+
+/// Ends the run that is going on, because its action gives up.
+pub(super) async fn give_up(turn: &mut Turn<'_>) {
+    let (Ok(properties), Some(run)) = (RunIsolatedTests::of(turn.job), &turn.carried.run) else {
+        return;
+    };
+    turn.ports.test_runs.stop(&run.id).await;
+    let Ok((_, of)) = blue(turn, &properties).await else {
+        return;
+    };
+    let at = turn.now();
+    let noted = turn
+        .update(&properties.stage, |stage| {
+            stage.run_failed(&of, &run.id, at)
+        })
+        .await;
+    if let Err(stop) = noted {
+        tracing::warn!(?stop, run = %run.id, "could not note that the run has ended");
+    }
+}
+
+/// Starts a fresh run and answers at once, so that the console shows within seconds that the tests run.
+async fn start(
+    turn: &mut Turn<'_>,
+    properties: &RunIsolatedTests,
+    attempt: u32,
+) -> Result<Verdict, Stop> {
+    let run = RunId::new(&turn.job.pipeline.execution.action_execution_id, attempt);
+    let (_, of) = blue(turn, properties).await?;
+    let at = turn.now();
+    let (stage, ()) = turn
+        .update(&properties.stage, |stage| stage.run_started(&of, &run, at))
+        .await?;
+    let version = stage
+        .version(&of)
+        .ok_or_else(|| nothing_deployed(properties))?;
+    let subject = Subject {
+        stage: &stage,
+        of: &of,
+        version,
+        run: &run,
+    };
+    let spec = prepare(turn, properties, &subject).await?;
+    match turn.ports.test_runs.start(spec).await? {
+        Start::Full => turn.go_on(run.as_str(), messages::no_free_place()),
+        Start::Started => {
+            turn.carried.run = Some(CarriedRun {
+                id: run.clone(),
+                attempt,
+                beat: 0,
+                watched_seconds: 0,
+            });
+            turn.go_on(
+                run.as_str(),
+                messages::tests_started(&of, &against(&subject)),
+            )
+        }
+    }
+}
+
+async fn prepare(
+    turn: &Turn<'_>,
+    properties: &RunIsolatedTests,
+    subject: &Subject<'_>,
+) -> Result<RunSpec, Stop> {
+    let mut workspace = Workspace::new(turn.ports, turn.job)?;
+    let sources = Sources {
+        property: "EnvironmentVariables",
+        stage: subject.stage,
+        version: subject.version,
+    };
+    let mut own = Vec::new();
+    for (name, value) in &properties.environment {
+        own.push((
+            name.clone(),
+            sources.text(&mut workspace, name, value).await?,
+        ));
+    }
+    let source = turn
+        .job
+        .inputs
+        .first()
+        .ok_or_else(messages::no_input_artifact)?;
+    let work = workspace.directory(source).await?;
+    let home = workspace.into_home();
+    let view_file = home.path().join("view.json");
+    let view = subject.view();
+    tokio::fs::write(
+        &view_file,
+        serde_json::Value::Object(view.clone()).to_string(),
+    )
+    .await?;
+    let mut environment = subject.variables(&view_file);
+    environment.extend(own);
+    Ok(RunSpec {
+        stage: properties.stage.clone(),
+        run: subject.run.clone(),
+        home,
+        work,
+        command: properties.command.clone(),
+        environment,
+        reports: properties.reports.clone(),
+        time_limit: turn.time_left(),
+        certificate: view,
+    })
+}
+
+/// What watching a run for one hold came to.
+enum Watched {
+    /// It ended.
+    Ended(RunId, RunEnd),
+    /// It runs; the last thing it printed.
+    Running(RunId, String),
+    /// Nobody runs it any more; which attempt it was.
+    Lost(u32),
+}
+
+async fn watch(
+    turn: &mut Turn<'_>,
+    properties: &RunIsolatedTests,
+    run: CarriedRun,
+) -> Result<Watched, Stop> {
+    let mut run = run;
+    loop {
+        let patience = PROGRESS.min(turn.hold.left());
+        if let Here::Running(progress) = turn.ports.test_runs.wait(&run.id, patience).await {
+            if turn.hold.left().is_zero() {
+                return Ok(Watched::Running(run.id, progress));
+            }
+            continue;
+        }
+        let record = turn
+            .ports
+            .run_records
+            .read(&properties.stage, &run.id)
+            .await?;
+        let progress = match record.map(|record| (record.beat, record.status)) {
+            Some((_, RunStatus::Ended(end))) => return Ok(Watched::Ended(run.id, end)),
+            Some((_, RunStatus::Stopped)) | None => return Ok(Watched::Lost(run.attempt)),
+            Some((beat, RunStatus::Running { progress })) => {
+                if beat != run.beat {
+                    (run.beat, run.watched_seconds) = (beat, 0);
+                }
+                progress
+            }
+        };
+        if run.watched_seconds >= LEASE.as_secs() {
+            return Ok(Watched::Lost(run.attempt));
+        }
+        let before = turn.ports.clock.elapsed();
+        let again = turn.hold.pause(LOOK).await;
+        run.watched_seconds += (turn.ports.clock.elapsed() - before).as_secs();
+        turn.carried.run = Some(run.clone());
+        if !again {
+            return Ok(Watched::Running(run.id, progress));
+        }
+    }
+}
+
+async fn conclude(
+    turn: &Turn<'_>,
+    properties: &RunIsolatedTests,
+    (run, end): (&RunId, RunEnd),
+) -> Result<Verdict, Stop> {
+    let (stage, of) = blue(turn, properties).await?;
+    let version = stage
+        .version(&of)
+        .ok_or_else(|| nothing_deployed(properties))?;
+    let subject = Subject {
+        stage: &stage,
+        of: &of,
+        version,
+        run,
+    };
+    let against = against(&subject);
+    hand_out_bundle(turn, properties, run).await?;
+    let at = turn.now();
+    if !end.passed() {
+        turn.update(&properties.stage, |stage| stage.run_failed(&of, run, at))
+            .await?;
+        return Err(Stop::TestsFailed(Box::new(FailedRun {
+            of,
+            against,
+            run: run.clone(),
+            end,
+            kept_at: turn.ports.run_records.place(&properties.stage, run),
+        })));
+    }
+    turn.update(&properties.stage, |stage| stage.run_passed(&of, run, at))
+        .await?;
+    let totals = end.totals.unwrap_or_default();
+    let variables = [
+        ("Run", run.to_string()),
+        ("TestsTotal", totals.tests.to_string()),
+        ("TestsFailed", totals.failed.to_string()),
+    ];
+    Ok(Verdict::Done(Done {
+        external_id: Text::cut(run.to_string()),
+        summary: Text::cut(messages::tests_passed(&of, &against, &end)),
+        variables: variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    }))
+}
+
+/// Puts what the run left into the action's output artifact, if it has one.
+async fn hand_out_bundle(
+    turn: &Turn<'_>,
+    properties: &RunIsolatedTests,
+    run: &RunId,
+) -> Result<(), Stop> {
+    let Some(output) = turn.job.outputs.first() else {
+        return Ok(());
+    };
+    if let Some(bundle) = turn
+        .ports
+        .run_records
+        .read_bundle(&properties.stage, run)
+        .await?
+    {
+        turn.ports
+            .artifacts
+            .upload(turn.job, output, &bundle.file)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The stage, and the version in it that this pipeline execution has made.
+async fn blue(turn: &Turn<'_>, properties: &RunIsolatedTests) -> Result<(Stage, VersionRef), Stop> {
+    let stage = turn.read(&properties.stage).await?;
+    let execution_id = &turn.job.pipeline.execution.execution_id;
+    let version = stage
+        .made_by(&properties.service, execution_id)
+        .ok_or_else(|| nothing_deployed(properties))?;
+    let of = VersionRef {
+        service: properties.service.clone(),
+        version: version.id.clone(),
+    };
+    Ok((stage, of))
+}
+
+fn against(subject: &Subject<'_>) -> Vec<VersionRef> {
+    let of = |(service, version): (&crate::release::ServiceName, &Version)| VersionRef {
+        service: service.clone(),
+        version: version.id.clone(),
+    };
+    subject.others().map(of).collect()
+}
+
+fn nothing_deployed(properties: &RunIsolatedTests) -> Stop {
+    Stop::Refused(Refusal::NothingDeployed {
+        service: properties.service.clone(),
+    })
+}

@@ -1,0 +1,144 @@
+//! What a blue stack is made from: the template and its parameters, as the artifact and the properties give them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+use sha2::{Digest, Sha256};
+
+use super::properties::{DeployBlue, PropertyError};
+use super::resolve::plain;
+use super::stop::Stop;
+use super::values::Value;
+use super::workspace::Workspace;
+use crate::ports::{Declared, Ports};
+
+/// The parameter by which a template's author hangs event subscriptions and costly resources on being live.
+const GREEN_DEPLOYMENT: &str = "GreenDeployment";
+
+/// What a blue stack is made from, before anything is resolved.
+pub(super) struct Ingredients {
+    /// The template's text.
+    pub(super) template: String,
+    /// SHA-256 of the template, in hex.
+    pub(super) digest: String,
+    /// Parameter name to value: the configuration file's, overridden by the property's.
+    pub(super) parameters: BTreeMap<String, Value>,
+    /// The configuration file's tags.
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+/// Reads template and configuration, and checks the parameters against what the template declares.
+pub(super) async fn gather(
+    ports: &Ports,
+    workspace: &mut Workspace<'_>,
+    properties: &DeployBlue,
+) -> Result<Ingredients, Stop> {
+    let template = workspace.text("TemplatePath", &properties.template).await?;
+    let configuration = match &properties.configuration {
+        Some(file) => workspace.json("TemplateConfiguration", file).await?,
+        None => Map::new(),
+    };
+    let (mut parameters, tags) = parse_configuration(configuration)?;
+    parameters.extend(properties.overrides.clone());
+    check(&ports.stacks.declared(&template).await?, &parameters)?;
+    Ok(Ingredients {
+        digest: hex(&Sha256::digest(template.as_bytes())),
+        template,
+        parameters,
+        tags,
+    })
+}
+
+type Configuration = (BTreeMap<String, Value>, BTreeMap<String, String>);
+
+/// The native action's configuration file: `Parameters`, `Tags`, `StackPolicy`.
+fn parse_configuration(members: Map<String, Json>) -> Result<Configuration, PropertyError> {
+    let wrong = |why: String| PropertyError::new("TemplateConfiguration", why);
+    let (mut parameters, mut tags) = (BTreeMap::new(), BTreeMap::new());
+    for (member, value) in members {
+        match member.as_str() {
+            "Parameters" => {
+                for (name, text) in texts(&member, value)? {
+                    parameters.insert(name, Value::Text(text));
+                }
+            }
+            "Tags" => tags.extend(texts(&member, value)?),
+            "StackPolicy" => {
+                let why = "holds a StackPolicy, but the stack of a version is never updated; leave it out";
+                return Err(wrong(why.to_owned()));
+            }
+            other => {
+                return Err(wrong(format!(
+                    "holds {other}, but knows only Parameters and Tags"
+                )));
+            }
+        }
+    }
+    if let Some(ours) = tags.keys().find(|name| name.starts_with("bluestage:")) {
+        return Err(wrong(format!(
+            "sets the tag {ours}, but tags that start with bluestage: are bluestage's own"
+        )));
+    }
+    Ok((parameters, tags))
+}
+
+fn texts(member: &str, value: Json) -> Result<Vec<(String, String)>, PropertyError> {
+    let wrong = |why: String| PropertyError::new("TemplateConfiguration", why);
+    let Json::Object(entries) = value else {
+        return Err(wrong(format!(
+            "holds {member} that is not an object from names to texts"
+        )));
+    };
+    let one = |(name, value): (String, Json)| match plain(&value) {
+        Some(text) => Ok((name, text)),
+        None => Err(wrong(format!(
+            "gives {name} in {member} a value that is not text"
+        ))),
+    };
+    entries.into_iter().map(one).collect()
+}
+
+/// Every parameter that is given is declared, and every one that has no default is given.
+fn check(declared: &Declared, given: &BTreeMap<String, Value>) -> Result<(), PropertyError> {
+    let wrong = |why: String| Err(PropertyError::new("ParameterOverrides", why));
+    if declared.parameters.contains_key(GREEN_DEPLOYMENT) {
+        let why = format!(
+            "cannot give {GREEN_DEPLOYMENT} its value: this version of bluestage does not offer that parameter yet; \
+             take it out of the template"
+        );
+        return wrong(why);
+    }
+    if let Some(unknown) = given
+        .keys()
+        .find(|name| !declared.parameters.contains_key(*name))
+    {
+        let known: Vec<&str> = declared.parameters.keys().map(String::as_str).collect();
+        let known = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
+        return wrong(format!(
+            "gives the parameter {unknown}, but the template declares {known}"
+        ));
+    }
+    let without_default = declared
+        .parameters
+        .iter()
+        .filter(|(_, has_default)| !**has_default);
+    let missing: Vec<&str> = without_default
+        .map(|(name, _)| name.as_str())
+        .filter(|name| !given.contains_key(*name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    wrong(format!(
+        "gives no value to {}, and the template has no default for it",
+        missing.join(", ")
+    ))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
