@@ -1,0 +1,54 @@
+# The verbs of this project; `make help` lists them. Everything they make goes into target/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo local test check
+
+PYTHON ?= python3
+CARGO ?= cargo
+VENV := target/venv
+TEMPLATES := $(wildcard pipeline-templates/*.yaml pipeline-templates/samples/*/template.yaml)
+
+demo: $(VENV)/ok ## Show, on this machine, what bluestage does: a broken version never disturbs another pipeline's tests
+	@echo "demo: the sample services' pipelines on a local CodePipeline and a local AWS"
+	$(CARGO) run --locked -q --example world -- demo
+
+local: $(VENV)/ok ## Run the local CodePipeline, a local AWS, the worker and the sample services until you press Ctrl-C
+	@echo "local: a world to play in, until Ctrl-C"
+	$(CARGO) run --locked -q --example world -- local
+
+test: $(VENV)/ok ## Run all tests
+	@echo "test: all tests"
+	$(CARGO) test --locked
+
+check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencies, documentation and layering
+	@echo "check: format"
+	$(CARGO) fmt --check
+	@echo "check: lints"
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	@echo "check: CloudFormation templates"
+	$(VENV)/bin/cfn-lint $(TEMPLATES)
+	@echo "check: licences, bans and sources of the dependencies"
+	@$(CARGO) deny --version >/dev/null 2>&1 || { \
+	  echo "cargo-deny is missing. Install it with: cargo install --locked cargo-deny --version 0.20.2" >&2; exit 1; }
+	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
+	@echo "check: documentation"
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
+	@echo "check: layering"
+	$(CARGO) test --locked --test layering
+
+help: ## List these verbs
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+# The Python tools: MiniStack (the local AWS), pytest, cfn-lint. Made anew when their lock changes.
+$(VENV)/ok: tests/requirements.txt
+	@echo "venv: installing the Python tools of $< into $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "The Python tools need CPython 3.10 or newer as $(PYTHON). Name another one with: make PYTHON=python3.12" >&2; exit 1; }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
