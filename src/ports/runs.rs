@@ -67,6 +67,9 @@ pub trait TestRuns: Send + Sync {
 
     /// Ends the run's processes; its record then says that it was stopped. Nothing happens if it is not here.
     async fn stop(&self, run: &RunId);
+
+    /// Ends every run on this machine, because the worker stops.
+    async fn stop_all(&self);
 }
 
 /// What is recorded of a run. Stored as JSON.

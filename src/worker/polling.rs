@@ -1,0 +1,85 @@
+//! Takes jobs: only as many as there are free slots, all three actions in turn.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Worker;
+use super::pace::{Pace, Round};
+use super::serving::{Serving, serve};
+use crate::ports::{ActionKind, Offered};
+
+impl Worker {
+    /// Polls until `stopping` is cancelled.
+    pub(super) async fn poll_until(&self, stopping: &CancellationToken) {
+        let mut pace = Pace::new(self.settings.pacing);
+        let mut first = 0;
+        while !stopping.is_cancelled() {
+            let round = tokio::select! {
+                round = self.poll_once(first, stopping) => round,
+                () = stopping.cancelled() => return,
+            };
+            first += 1; // Another action has the first choice in the next round.
+            let pause = self.ports.dice.jittered(pace.after(round));
+            tokio::select! {
+                () = self.ports.clock.sleep(pause) => {}
+                () = stopping.cancelled() => {}
+            }
+        }
+    }
+
+    async fn poll_once(&self, first: usize, stopping: &CancellationToken) -> Round {
+        self.wait_for_a_free_slot().await;
+        let (mut found, mut full, mut faulty) = (0, false, false);
+        for turn in 0..ActionKind::ALL.len() {
+            let action = ActionKind::ALL[(first + turn) % ActionKind::ALL.len()];
+            let free = self.slots.available_permits();
+            if free == 0 {
+                full = true;
+                break;
+            }
+            match self.ports.jobs.poll(action, free).await {
+                Ok(offers) => {
+                    found += offers.len();
+                    full |= offers.len() >= free;
+                    offers
+                        .into_iter()
+                        .for_each(|offered| self.take(offered, stopping));
+                }
+                Err(fault) => {
+                    faulty = true;
+                    tracing::warn!(%action, %fault, "could not poll for jobs");
+                }
+            }
+        }
+        match (full, found, faulty) {
+            (true, ..) => Round::Full,
+            (false, 0, true) => Round::Faulty,
+            (false, 0, false) if self.jobs.is_empty() => Round::Quiet,
+            (false, ..) => Round::Busy,
+        }
+    }
+
+    async fn wait_for_a_free_slot(&self) {
+        // The permit is given back at once: it is taken again for each job. The semaphore is never closed.
+        drop(self.slots.acquire().await);
+    }
+
+    /// Serves the job in a task of its own, in a slot that is taken before anything else can take it.
+    fn take(&self, offered: Offered, stopping: &CancellationToken) {
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            // More jobs than were asked for: not acknowledged, so CodePipeline offers it again.
+            tracing::warn!(job = %offered.job.id, "CodePipeline handed out more jobs than were asked for");
+            return;
+        };
+        let serving = Serving {
+            ports: self.ports.clone(),
+            longest_hold: self.settings.longest_hold,
+            stopping: stopping.clone(),
+        };
+        self.jobs.spawn(async move {
+            serve(serving, offered).await;
+            drop(slot);
+        });
+    }
+}

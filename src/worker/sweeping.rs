@@ -1,0 +1,40 @@
+//! Sweeps every now and then.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Settings;
+use crate::actions::{Hold, Sweeper, Swept};
+use crate::ports::Ports;
+
+/// How long one sweep waits for stacks to be gone, all together; what is not gone by then is looked at next time.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// Sweeps until `stopping` is cancelled.
+pub(super) async fn run(ports: &Ports, settings: &Settings, stopping: &CancellationToken) {
+    let sweeper = Sweeper::new(settings.failed_grace);
+    while !stopping.is_cancelled() {
+        tokio::select! {
+            () = ports.clock.sleep(ports.dice.jittered(settings.sweep_every)) => {}
+            () = stopping.cancelled() => return,
+        }
+        let hold = Hold::new(ports.clock.clone(), LONGEST_WAIT, stopping.clone());
+        match sweeper.sweep(ports, &hold).await {
+            Ok(swept) => log(&swept),
+            Err(why) => tracing::warn!(%why, "the sweep stopped early; the next one goes on"),
+        }
+    }
+}
+
+fn log(swept: &Swept) {
+    for of in &swept.abandoned {
+        tracing::info!(service = %of.service, version = %of.version, "the sweep gave the version up");
+    }
+    for of in &swept.retired {
+        tracing::info!(service = %of.service, version = %of.version, "the sweep retired the version");
+    }
+    for (of, why) in &swept.stuck {
+        tracing::warn!(service = %of.service, version = %of.version, %why, "the stack could not be deleted");
+    }
+}
