@@ -10,4 +10,5 @@ pub mod clock;
 pub mod dice;
 pub mod ports;
 pub mod release;
+pub mod status;
 pub mod worker;

@@ -15,6 +15,9 @@ pub mod refusal;
 pub mod stage;
 pub mod transitions;
 
+#[cfg(test)]
+mod tests;
+
 pub use names::{BadName, RunId, ServiceName, StageName, VersionId, VersionRef};
 pub use refusal::Refusal;
 pub use stage::{
