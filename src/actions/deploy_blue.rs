@@ -49,6 +49,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
             }
         },
     };
+    turn.is_about(&blue.of);
     let because = match watch(turn, &blue).await? {
         StackState::Ready(ready) => return finish(turn, &properties, (&blue.of, ready)).await,
         StackState::InProgress { id, doing } => {

@@ -29,7 +29,7 @@ pub use properties::subject;
 pub use sweep::{Sweeper, Swept};
 
 use crate::ports::{ActionKind, Cause, Continuation, Failure, Job, Ports, Text, Verdict};
-use crate::release::{Moment, Refusal, Stage, StageName};
+use crate::release::{Moment, Refusal, Stage, StageName, VersionRef};
 use stop::Stop;
 use token::Carried;
 
@@ -104,6 +104,11 @@ impl<'a> Turn<'a> {
             carried: Carried::of(job, deadline)?,
             standing: Standing::Untouched,
         })
+    }
+
+    /// Names the version on every further log line of this job.
+    fn is_about(&self, of: &VersionRef) {
+        tracing::Span::current().record("version", tracing::field::display(&of.version));
     }
 
     fn now(&self) -> Moment {

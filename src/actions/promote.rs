@@ -18,6 +18,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         service: properties.service.clone(),
         version: version.id.clone(),
     };
+    turn.is_about(&of);
     let seen = look_at_stack(turn, &of, version).await?;
     let terms = Promotion {
         on_skew: properties.on_skew,

@@ -288,6 +288,7 @@ async fn blue(turn: &Turn<'_>, properties: &RunIsolatedTests) -> Result<(Stage, 
         service: properties.service.clone(),
         version: version.id.clone(),
     };
+    turn.is_about(&of);
     Ok((stage, of))
 }
 

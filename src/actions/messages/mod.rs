@@ -1,0 +1,233 @@
+//! Every sentence that a person reads in the CodePipeline console: failures here, refusals in `refusals.rs`, progress and
+//! success in `progress.rs`.
+//!
+//! A failure says what did not happen, why, what to do, and how things stand now; in this order, because the console
+//! shows the beginning first.
+
+mod progress;
+mod refusals;
+
+pub(super) use progress::*;
+use refusals::refused;
+
+use super::stop::{FailedRun, Stop};
+use super::{Standing, properties};
+use crate::ports::{
+    ActionKind, ArtifactFault, Cause, FailedResource, Failure, Fault, Job, RunEnd, Text,
+};
+use crate::release::VersionRef;
+
+/// Failed tests that a message names; the report has them all.
+const TESTS_NAMED: usize = 10;
+
+/// Why something did not happen, by whom it is to be mended, and how.
+struct Why {
+    cause: Cause,
+    because: String,
+    remedy: String,
+}
+
+fn why(cause: Cause, because: impl Into<String>, remedy: impl Into<String>) -> Why {
+    Why {
+        cause,
+        because: because.into(),
+        remedy: remedy.into(),
+    }
+}
+
+/// The failure of a job's action.
+pub(super) fn failure(job: &Job, stop: &Stop, standing: &Standing) -> Failure {
+    let Why {
+        cause,
+        because,
+        remedy,
+    } = explain(stop);
+    let mut message = format!("{}: {because}.", headline(job, stop));
+    for sentence in [remedy, stands(job.action, standing)] {
+        if !sentence.is_empty() {
+            message.push(' ');
+            message.push_str(&sentence);
+        }
+    }
+    let run = match stop {
+        Stop::TestsFailed(failed) => Some(Text::cut(failed.run.as_str())),
+        _ => None,
+    };
+    Failure {
+        cause,
+        message: Text::cut(message),
+        external_id: run,
+    }
+}
+
+fn headline(job: &Job, stop: &Stop) -> String {
+    let (stage, service) = properties::subject(job);
+    let service = service.map_or_else(|| "The service".to_owned(), |service| service.to_string());
+    let place = stage.map_or_else(String::new, |stage| format!(" in stage {stage}"));
+    match (job.action, stop) {
+        (ActionKind::DeployBlue, _) => format!("{service} was not deployed{place}"),
+        (ActionKind::RunIsolatedTests, Stop::TestsFailed(failed)) => {
+            format!("{} failed its tests{place}", failed.of)
+        }
+        (ActionKind::RunIsolatedTests, _) => {
+            format!("The tests of {service} did not run to their end{place}")
+        }
+        (ActionKind::Promote, _) => format!("{service} was not promoted{place}"),
+    }
+}
+
+fn stands(action: ActionKind, standing: &Standing) -> String {
+    match (action, standing) {
+        (_, Standing::Removed(stack)) => {
+            format!("Stack {stack} was removed. What is live is as it was.")
+        }
+        (_, Standing::BeingRemoved(stack)) => {
+            format!("Stack {stack} is being removed. What is live is as it was.")
+        }
+        (ActionKind::DeployBlue, Standing::Untouched) => {
+            "Nothing was made. What is live is as it was.".to_owned()
+        }
+        (ActionKind::RunIsolatedTests | ActionKind::Promote, Standing::Untouched) => {
+            "What is live is as it was.".to_owned()
+        }
+    }
+}
+
+fn explain(stop: &Stop) -> Why {
+    match stop {
+        Stop::Property(error) => why(
+            Cause::Misconfigured,
+            error.to_string(),
+            "Mend the action's configuration.",
+        ),
+        Stop::Refused(refusal) => refused(refusal),
+        Stop::Fault(fault) => faulty(fault),
+        Stop::Artifact(ArtifactFault::Fault(fault)) => faulty(fault),
+        Stop::Artifact(gone @ ArtifactFault::Gone { .. }) => why(
+            Cause::ArtifactGone,
+            gone.to_string(),
+            "Release the change again, so that the pipeline makes it anew.",
+        ),
+        Stop::Artifact(refused @ ArtifactFault::Refused { .. }) => why(
+            Cause::Misconfigured,
+            refused.to_string(),
+            "Mend the step that makes this artifact.",
+        ),
+        Stop::StackFailed { stack, because } => {
+            let FailedResource {
+                resource,
+                kind,
+                reason,
+            } = because;
+            let because = format!(
+                "stack {stack} could not be made, because {resource} ({kind}) failed: {}",
+                bare(reason)
+            );
+            why(
+                Cause::DeployFailed,
+                because,
+                "Mend the template or its parameters.",
+            )
+        }
+        Stop::TestsFailed(failed) => tests_failed(failed),
+        Stop::DeadlinePassed { waiting_for } => why(
+            Cause::Unavailable,
+            format!("its time is over; it was last at: {}", bare(waiting_for)),
+            "Retry it, or give it more time with TimeoutMinutes.",
+        ),
+        Stop::Contended(stage) => why(
+            Cause::Unavailable,
+            format!("too many others changed stage {stage} at the same time"),
+            "Retry it.",
+        ),
+        Stop::UnreadableToken => why(
+            Cause::Bug,
+            "the job continues one that this worker does not understand",
+            "If another version of bluestage works on this pipeline too, retry; else please report it.",
+        ),
+        Stop::Workspace(error) => why(
+            Cause::Unavailable,
+            format!("the worker could not use its own disk: {error}"),
+            "Free space on the worker's temporary directory, then retry.",
+        ),
+    }
+}
+
+fn faulty(fault: &Fault) -> Why {
+    let because = bare(&fault.to_string()).to_owned();
+    match fault {
+        Fault::Denied { .. } => why(Cause::Denied, because, "Grant the permission, then retry."),
+        Fault::Unavailable { .. } => why(Cause::Unavailable, because, "Retry it."),
+        Fault::Rejected { .. } => why(
+            Cause::Misconfigured,
+            because,
+            "Mend what the service names, then release again.",
+        ),
+    }
+}
+
+fn tests_failed(failed: &FailedRun) -> Why {
+    let FailedRun {
+        of,
+        against,
+        run,
+        end,
+        kept_at,
+    } = failed;
+    let because = format!("{}{}", how_it_failed(end), tested_against(against));
+    let mut remedy = String::new();
+    for test in end.failed_tests.iter().take(TESTS_NAMED) {
+        remedy.push_str(&format!("\n- {}: {}", test.name, test.message));
+    }
+    let more = end.failed_tests.len().saturating_sub(TESTS_NAMED);
+    if more > 0 {
+        remedy.push_str(&format!("\n- and {more} more"));
+    }
+    if end.failed_tests.is_empty() && !end.tail.is_empty() {
+        remedy.push_str(&format!("\nIts last words:\n{}", end.tail.trim_end()));
+    }
+    remedy.push_str(&format!(
+        "\nLog, reports and certificate of {run}: {kept_at}. {of} stays for a while to look at."
+    ));
+    why(Cause::TestsFailed, because, remedy.trim_start_matches(' '))
+}
+
+fn how_it_failed(end: &RunEnd) -> String {
+    if let Some(limit) = end.exceeded_seconds {
+        return format!("it was ended after its time limit of {limit} seconds");
+    }
+    if let Some(problem) = &end.report_problem {
+        return bare(problem).to_owned();
+    }
+    match (end.totals, end.exit_code, end.signal) {
+        (Some(totals), ..) if totals.failed > 0 => {
+            format!("{} of {} tests failed", totals.failed, totals.tests)
+        }
+        (_, Some(code), _) => format!("its command ended with exit code {code}"),
+        (_, None, Some(signal)) => format!("its command was ended by signal {signal}"),
+        (_, None, None) => "its command ended in an unknown way".to_owned(),
+    }
+}
+
+fn tested_against(against: &[VersionRef]) -> String {
+    if against.is_empty() {
+        return String::new();
+    }
+    format!(" (tested against {})", list(against))
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    if items.is_empty() {
+        return "none".to_owned();
+    }
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// `text` without the full stop at its end, to stand inside a sentence.
+fn bare(text: &str) -> &str {
+    text.trim_end().trim_end_matches('.')
+}

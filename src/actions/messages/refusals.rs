@@ -1,0 +1,158 @@
+//! What is said when the domain says no.
+
+use super::progress::waiting_for_dependency;
+use super::{Why, bare, list, why};
+use crate::ports::Cause;
+use crate::release::{Refusal, Skew, State};
+
+/// Why the stage refused, and what to do about it.
+pub(super) fn refused(refusal: &Refusal) -> Why {
+    match refusal {
+        Refusal::OwnedByAnother { service, owner } => why(
+            Cause::Misconfigured,
+            format!("service {service} belongs to the pipeline {owner}"),
+            "Use another service name; or, to hand the service over, let its pipeline release no more and remove its \
+             versions from the stage, then release here.",
+        ),
+        Refusal::UnknownDependency {
+            service,
+            dependency,
+            known,
+        } => why(
+            Cause::Misconfigured,
+            format!(
+                "{service} needs {dependency}, which was never released into this stage; it knows {}",
+                list(known)
+            ),
+            format!("Release {dependency} first, or mend its name."),
+        ),
+        Refusal::NotLiveYet {
+            service,
+            dependency,
+            on_their_way,
+        } if on_their_way.is_empty() => why(
+            Cause::Misconfigured,
+            format!("{service} needs {dependency}, which has no live version and none on its way"),
+            format!("Release {dependency} first."),
+        ),
+        Refusal::NotLiveYet { .. } => why(
+            Cause::Unavailable,
+            bare(&waiting_for_dependency(refusal)),
+            "Retry it.",
+        ),
+        Refusal::UnknownOutput {
+            dependency,
+            output,
+            available,
+        } => why(
+            Cause::Misconfigured,
+            format!(
+                "it asks for the output {output} of {dependency}, which has {}",
+                list(available)
+            ),
+            "Mend the output's name, or release that service with such an output first.",
+        ),
+        Refusal::Circle { path } => why(
+            Cause::Misconfigured,
+            format!(
+                "its wiring would close a circle: {}",
+                path.iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" → ")
+            ),
+            "Take one of these dependencies out; a service that only its tests call belongs into DependsOn.",
+        ),
+        Refusal::NothingDeployed { service } => why(
+            Cause::Misconfigured,
+            format!("this pipeline execution has no version of {service}"),
+            "Put DeployBlue with the same Stage and Service before this action.",
+        ),
+        Refusal::Abandoned { of, because } => why(
+            Cause::OutOfDate,
+            format!("{of} was given up: {because}"),
+            "Release the change again.",
+        ),
+        Refusal::WrongState { of, state } => why(
+            Cause::Misconfigured,
+            format!("{of} {}", state_of(*state)),
+            "Check the order of the pipeline's actions.",
+        ),
+        Refusal::RunReplaced { of, run } => why(
+            Cause::OutOfDate,
+            format!("a newer run of {of} has replaced {run}"),
+            "Look at the newer run.",
+        ),
+        Refusal::Untested { of, failed: false } => why(
+            Cause::Misconfigured,
+            format!("{of} has not passed its tests"),
+            "Put RunIsolatedTests between DeployBlue and this action.",
+        ),
+        Refusal::Untested { of, failed: true } => why(
+            Cause::TestsFailed,
+            format!("{of} failed its tests"),
+            "Mend what fails, then release again.",
+        ),
+        Refusal::ChangedSinceTested { of } => why(
+            Cause::OutOfDate,
+            format!(
+                "the stack of {of} is not as it was tested: something outside bluestage changed or deleted it"
+            ),
+            "Release the change again, and see to it that nothing else touches the stacks of this stage.",
+        ),
+        Refusal::OlderThanLive { of, live } => why(
+            Cause::OutOfDate,
+            format!("{of} is older than {live}, which is live"),
+            "Nothing needs to be done; to go back, release the old revision anew.",
+        ),
+        Refusal::Skewed { of, skew } => why(
+            Cause::OutOfDate,
+            format!(
+                "{of} was tested with {}",
+                skew.iter()
+                    .map(skewed)
+                    .collect::<Vec<_>>()
+                    .join("; and with ")
+            ),
+            "Retry the whole pipeline stage: it is then deployed, tested and promoted against what is live now.",
+        ),
+        Refusal::Pinned { of, by } => {
+            let by: Vec<String> = by.iter().map(ToString::to_string).collect();
+            why(
+                Cause::Misconfigured,
+                format!("{of} is still needed: {}", by.join(", ")),
+                "",
+            )
+        }
+    }
+}
+
+/// A version in the view that was replaced.
+pub(super) fn skewed(skew: &Skew) -> String {
+    let Skew {
+        service,
+        tested_with,
+        live_now,
+        promoted_by,
+    } = skew;
+    match (live_now, promoted_by) {
+        (Some(live), Some(by)) => {
+            format!("{service} {tested_with}, but {live} is live now (promoted by {by})")
+        }
+        (Some(live), None) => format!("{service} {tested_with}, but {live} is live now"),
+        (None, _) => format!("{service} {tested_with}, but none of that service is live now"),
+    }
+}
+
+fn state_of(state: State) -> &'static str {
+    match state {
+        State::Creating => "is still being deployed",
+        State::Blue => "has not passed its tests",
+        State::Tested => "is tested, and its promotion has not begun",
+        State::Promoting => "is being promoted",
+        State::Live => "is live",
+        State::Previous => "was live and has been replaced",
+        State::Abandoned => "was given up",
+        State::Retiring => "is being removed",
+    }
+}

@@ -1,0 +1,124 @@
+//! `bluestage worker`: flags to settings, adapters, signals.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::seconds::seconds;
+use super::{Exit, Trouble};
+use crate::aws::{self, Aws, StateLocation};
+use crate::clock::SystemClock;
+use crate::dice::Dice;
+use crate::ports::Ports;
+use crate::runner::{self, CommandRunner};
+use crate::worker::{Ended, Pacing, Settings, Worker};
+
+/// Region, credentials and endpoints are those of every AWS tool: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` …
+#[derive(Args)]
+pub(super) struct Flags {
+    /// Where the stage documents and the records of test runs are kept
+    #[arg(long, env = "BLUESTAGE_STATE", value_name = "s3://BUCKET/PREFIX")]
+    state: StateLocation,
+    /// Jobs held at once
+    #[arg(long, env = "BLUESTAGE_SLOTS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    slots: u16,
+    /// Test commands run at once on this machine
+    #[arg(long, env = "BLUESTAGE_TEST_RUNS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    test_runs: u16,
+    /// The PATH of test commands
+    #[arg(long, env = "BLUESTAGE_TEST_PATH", value_name = "PATH", default_value = "/usr/local/bin:/usr/bin:/bin")]
+    test_path: String,
+    /// How many seconds a job is held at most before it is answered with its progress
+    #[arg(long, env = "BLUESTAGE_HOLD_SECONDS", default_value = "20", value_parser = seconds, value_name = "SECONDS")]
+    hold_seconds: Duration,
+    /// Seconds between two rounds of polling while there is work
+    #[arg(long, env = "BLUESTAGE_POLL_SECONDS", default_value = "1", value_parser = seconds, value_name = "SECONDS")]
+    poll_seconds: Duration,
+    /// Seconds between two rounds of polling while there is none
+    #[arg(long, env = "BLUESTAGE_IDLE_POLL_SECONDS", default_value = "10", value_parser = seconds, value_name = "SECONDS")]
+    idle_poll_seconds: Duration,
+    /// Seconds between two sweeps
+    #[arg(long, env = "BLUESTAGE_SWEEP_SECONDS", default_value = "60", value_parser = seconds, value_name = "SECONDS")]
+    sweep_seconds: Duration,
+    /// For how many seconds the blue of a failed pipeline execution is kept, for a retry or a look
+    #[arg(long, env = "BLUESTAGE_FAILED_GRACE_SECONDS", default_value = "1800", value_parser = seconds, value_name = "SECONDS")]
+    failed_grace_seconds: Duration,
+    /// How many seconds the worker takes at most to hand its jobs over when it is told to stop
+    #[arg(long, env = "BLUESTAGE_STOP_GRACE_SECONDS", default_value = "25", value_parser = seconds, value_name = "SECONDS")]
+    stop_grace_seconds: Duration,
+}
+
+/// Works until SIGTERM or Ctrl-C, then hands its jobs over; a second signal cuts that short.
+pub(super) async fn run(flags: Flags) -> Result<Exit, Trouble> {
+    let (stopping, cancelled) = (CancellationToken::new(), CancellationToken::new());
+    listen_for_signals(stopping.clone(), cancelled.clone())?;
+    let ports = ports(&flags).await;
+    tracing::info!(state = %flags.state, slots = flags.slots, "the worker takes jobs");
+    let worker = Worker::new(ports, settings(&flags));
+    Ok(match worker.run(stopping, cancelled).await {
+        Ended::Cleanly => {
+            tracing::info!("stopped; every job was answered or handed over");
+            Exit::Fine
+        }
+        Ended::WithJobsHeld(held) => {
+            tracing::error!(held, "stopped with jobs that were not handed over");
+            Exit::JobsHeld
+        }
+    })
+}
+
+async fn ports(flags: &Flags) -> Ports {
+    let aws = Aws::new(&aws::configuration().await, flags.state.clone());
+    let clock = Arc::new(SystemClock::start());
+    let dice = Arc::new(Dice::fresh());
+    let runner = runner::Settings {
+        at_once: usize::from(flags.test_runs),
+        path: flags.test_path.clone(),
+        worker: format!("worker-{}", dice.id(8)),
+        pace: runner::Pace::default(),
+    };
+    Ports {
+        jobs: aws.jobs,
+        stages: aws.stages,
+        stacks: aws.stacks,
+        artifacts: aws.artifacts,
+        test_runs: Arc::new(CommandRunner::new(runner, aws.run_records.clone(), clock.clone())),
+        run_records: aws.run_records,
+        clock,
+        dice,
+    }
+}
+
+fn settings(flags: &Flags) -> Settings {
+    Settings {
+        slots: usize::from(flags.slots),
+        longest_hold: flags.hold_seconds,
+        pacing: Pacing {
+            busy: flags.poll_seconds,
+            idle: flags.idle_poll_seconds.max(flags.poll_seconds),
+        },
+        sweep_every: flags.sweep_seconds,
+        failed_grace: flags.failed_grace_seconds,
+        stop_grace: flags.stop_grace_seconds,
+    }
+}
+
+/// The first signal stops the worker, the second cancels what it still holds. The handlers are there when this
+/// returns, so no signal is missed while the rest starts.
+fn listen_for_signals(stopping: CancellationToken, cancelled: CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        for token in [stopping, cancelled] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            token.cancel();
+        }
+    });
+    Ok(())
+}

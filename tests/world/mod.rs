@@ -1,0 +1,323 @@
+//! A world of real parts on this machine: `MiniStack` (CloudFormation, S3, Lambda, API Gateway; not ours), the local
+//! CodePipeline, and worker processes. Every part has its own port and directory, so worlds run side by side.
+//!
+//! Used by the integration tests and by `make local` and `make demo` (`examples/world.rs`).
+
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    missing_docs,
+    reason = "shared by several binaries, of which none uses all; tests may look at the real clock"
+)]
+
+mod pipelines;
+mod process;
+mod release;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+use bluestage::release::{Stage, StageName, document};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use pipelines::{ActionReport, Outcome, PipelineOptions};
+pub use process::Process;
+pub use release::Source;
+
+pub const REGION: &str = "us-east-1";
+pub const STATE_BUCKET: &str = "bluestage-state";
+pub const ARTIFACT_BUCKET: &str = "artifacts";
+pub const SOURCE_BUCKET: &str = "sources";
+
+/// How long any part may take to become ready.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a world differs from the usual one.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Files and directories of pipelines that the local CodePipeline loads.
+    pub pipelines: Vec<PathBuf>,
+    /// Further flags of `bluestage local`.
+    pub local_flags: Vec<String>,
+    /// Further flags of each worker.
+    pub worker_flags: Vec<String>,
+}
+
+/// A running world; it ends with this value.
+pub struct World {
+    // Dropped in this order: workers first, the directory last.
+    pub workers: Vec<Process>,
+    local: Process,
+    ministack: Process,
+    pub codepipeline_url: String,
+    pub aws_url: String,
+    options: Options,
+    started: u32,
+    bluestage: PathBuf,
+    pub home: TempDir,
+}
+
+impl World {
+    /// Starts everything but workers.
+    pub async fn start(bluestage: &Path, options: Options) -> Self {
+        let home = tempfile::Builder::new().prefix("bluestage-world-").tempdir().expect("a temporary directory");
+        let (ministack, aws_url) = start_ministack(home.path());
+        let sdk = sdk(&aws_url);
+        make_buckets(&sdk).await;
+        let (local, codepipeline_url) = start_local(bluestage, home.path(), (&aws_url, &options));
+        Self {
+            workers: Vec::new(),
+            local,
+            ministack,
+            codepipeline_url,
+            aws_url,
+            options,
+            started: 0,
+            bluestage: bluestage.to_owned(),
+            home,
+        }
+    }
+
+    /// Starts everything, with one worker.
+    pub async fn with_worker(bluestage: &Path, options: Options) -> Self {
+        let mut world = Self::start(bluestage, options).await;
+        world.start_worker();
+        world
+    }
+
+    /// Starts one more worker.
+    pub fn start_worker(&mut self) {
+        self.started += 1;
+        let mut command = Command::new(&self.bluestage);
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
+        command.args(["worker", "--log-format", "json", "--test-path", &path]);
+        command.args(["--poll-seconds", "0.2", "--idle-poll-seconds", "0.5", "--hold-seconds", "3"]);
+        command.args(["--sweep-seconds", "1", "--stop-grace-seconds", "10"]).args(&self.options.worker_flags);
+        let name = format!("worker-{}", self.started);
+        let environment = self.environment();
+        self.workers.push(Process::start(&name, command, self.home.path(), &environment));
+    }
+
+    /// What a tool needs in its environment to use this world.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut environment = aws_environment(&self.aws_url);
+        environment.push(("AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(), self.codepipeline_url.clone()));
+        environment.push(("BLUESTAGE_STATE".to_owned(), format!("s3://{STATE_BUCKET}/state")));
+        environment
+    }
+
+    /// Runs `bluestage` with these arguments in this world.
+    pub fn bluestage(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(&self.bluestage);
+        command.args(arguments).env_clear().envs(self.environment());
+        command.output().expect("bluestage can be run")
+    }
+
+    /// Runs a Python script of ours in this world.
+    pub fn python(&self, script: &Path, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(venv().join("bin/python"));
+        command.arg(script).args(arguments).env_clear().envs(self.environment());
+        command.output().expect("python can be run")
+    }
+
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        s3_of(&sdk(&self.aws_url))
+    }
+
+    pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(&sdk(&self.aws_url))
+    }
+
+    pub fn codepipeline(&self) -> aws_sdk_codepipeline::Client {
+        aws_sdk_codepipeline::Client::new(&sdk(&self.codepipeline_url))
+    }
+
+    /// The stage `test` as its document says; empty when it has none.
+    pub async fn stage(&self) -> Stage {
+        let name: StageName = "test".parse().expect("a name");
+        let key = "state/stages/test.json";
+        let Ok(object) = self.s3().get_object().bucket(STATE_BUCKET).key(key).send().await else {
+            return Stage::empty(name);
+        };
+        let bytes = object.body.collect().await.expect("the document can be read").into_bytes();
+        document::parse(&name, &bytes).expect("the document is well-formed")
+    }
+
+    /// Waits until the stage is as `wanted` says, looking again and again.
+    pub async fn await_stage(&self, what: &str, wanted: impl Fn(&Stage) -> bool) -> Stage {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let stage = self.stage().await;
+            if wanted(&stage) {
+                return stage;
+            }
+            assert!(Instant::now() < deadline, "waited in vain for: {what}\n{stage:#?}\n{}", self.logs());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The names of the stacks that exist.
+    pub async fn stacks(&self) -> Vec<String> {
+        let listed = self.cloudformation().describe_stacks().send().await.expect("stacks can be listed");
+        let mut names: Vec<String> = listed.stacks().iter().filter_map(|stack| stack.stack_name.clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// The status as `bluestage status --output json` tells it.
+    pub fn status(&self) -> Value {
+        let output = self.bluestage(&["status", "--output", "json"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("status prints JSON")
+    }
+
+    /// Every worker's log, for the message of a test that fails.
+    pub fn logs(&self) -> String {
+        let workers = self.workers.iter().map(Process::logged);
+        workers.chain([self.local.logged()]).collect::<Vec<_>>().join("\n----\n")
+    }
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Python environment that `make` sets up.
+pub fn venv() -> PathBuf {
+    root().join("target/venv")
+}
+
+fn aws_environment(aws_url: &str) -> Vec<(String, String)> {
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
+    [
+        ("AWS_ENDPOINT_URL", aws_url),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("PATH", &path),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+fn start_ministack(home: &Path) -> (Process, String) {
+    let program = venv().join("bin/ministack");
+    assert!(program.exists(), "{} is missing; run the tests with: make test", program.display());
+    // Another process may take the free port before MiniStack does: then it ends, and another port is tried.
+    for attempt in 1..=5 {
+        let port = free_port();
+        let url = format!("http://127.0.0.1:{port}");
+        let directory = home.join(format!("ministack-{attempt}"));
+        let temporary = directory.join("tmp");
+        std::fs::create_dir_all(&temporary).expect("a directory");
+        let shown = |path: &Path| path.display().to_string();
+        let environment = [
+            ("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", shown(&venv().join("bin")))),
+            ("HOME", shown(&directory)),
+            ("TMPDIR", shown(&temporary)),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("GATEWAY_PORT", port.to_string()),
+            ("BIND_HOST", "127.0.0.1".to_owned()),
+            ("MINISTACK_REGION", REGION.to_owned()),
+            ("IOT_MTLS_ENABLED", "0".to_owned()),
+            ("SFTP_ENABLED", "0".to_owned()),
+            ("S3_DATA_DIR", shown(&directory.join("s3"))),
+            ("STATE_DIR", shown(&directory.join("state"))),
+            ("LAMBDA_WARM_TTL_SECONDS", "60".to_owned()),
+            ("AUTH", "false".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value));
+        let name = format!("ministack-{attempt}");
+        let mut process = Process::start(&name, Command::new(&program), home, &environment);
+        if becomes_ready(&mut process, port) {
+            return (process, url);
+        }
+    }
+    panic!("MiniStack did not start; see the logs in {}", home.display());
+}
+
+fn becomes_ready(process: &mut Process, port: u16) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while process.runs() && Instant::now() < deadline {
+        if answers_ready(port) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    false
+}
+
+/// One HTTP request by hand: the readiness of `MiniStack` is not part of any SDK.
+fn answers_ready(port: u16) -> bool {
+    use std::io::{Read, Write};
+    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else {
+        return false;
+    };
+    let request = "GET /_ministack/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+    let mut answer = String::new();
+    stream.write_all(request.as_bytes()).is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
+}
+
+fn start_local(bluestage: &Path, home: &Path, (aws_url, options): (&str, &Options)) -> (Process, String) {
+    let mut command = Command::new(bluestage);
+    command.args(["local", "--listen", "127.0.0.1:0", "--continuation-seconds", "0.2"]);
+    for pipelines in &options.pipelines {
+        command.arg("--pipelines").arg(pipelines);
+    }
+    for (name, value) in [
+        ("ArtifactBucket", ARTIFACT_BUCKET),
+        ("SourceBucket", SOURCE_BUCKET),
+        ("ApiBase", aws_url),
+        ("PollForSourceChanges", "false"),
+    ] {
+        command.arg("--parameter").arg(format!("{name}={value}"));
+    }
+    command.args(&options.local_flags);
+    let mut process = Process::start("local", command, home, &aws_environment(aws_url));
+    let line = process.first_line();
+    let ready: Value = serde_json::from_str(&line).expect("one JSON line");
+    let url = ready["listening"].as_str().expect("where it listens").to_owned();
+    (process, url)
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// Configuration for the SDK, as anybody would write it.
+pub fn sdk(endpoint: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "world")))
+        .build()
+}
+
+fn s3_of(sdk: &SdkConfig) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(sdk).force_path_style(true).build())
+}
+
+async fn make_buckets(sdk: &SdkConfig) {
+    let s3 = s3_of(sdk);
+    let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    for bucket in [STATE_BUCKET, ARTIFACT_BUCKET, SOURCE_BUCKET] {
+        s3.create_bucket().bucket(bucket).send().await.expect("a bucket");
+        let versioned = s3.put_bucket_versioning().bucket(bucket).versioning_configuration(versioning.clone());
+        versioned.send().await.expect("versioning");
+    }
+}

@@ -1,0 +1,221 @@
+//! Pipelines of our own making, and what became of their executions.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use aws_sdk_codepipeline::types::{
+    ActionCategory, ActionDeclaration, ActionExecutionDetail, ActionOwner, ActionTypeId, ArtifactStore,
+    ArtifactStoreType, ExecutionMode, InputArtifact, OutputArtifact, PipelineDeclaration, PipelineExecutionStatus,
+    PipelineType, StageDeclaration,
+};
+
+use super::{ARTIFACT_BUCKET, SOURCE_BUCKET, World};
+
+/// How long an execution may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+type Properties = BTreeMap<String, String>;
+
+/// A pipeline with a source and whichever of the three actions it has properties for.
+#[derive(Clone, Default)]
+pub struct PipelineOptions {
+    pub deploy: Option<Properties>,
+    pub test: Option<Properties>,
+    pub promote: Option<Properties>,
+}
+
+/// How a pipeline execution ended.
+pub struct Outcome {
+    pub status: PipelineExecutionStatus,
+    /// The last execution of each action, by the action's name.
+    pub actions: BTreeMap<String, ActionReport>,
+}
+
+/// What the console shows of an action execution.
+#[derive(Clone, Debug, Default)]
+pub struct ActionReport {
+    pub status: String,
+    pub external_id: String,
+    pub summary: String,
+    pub error_code: String,
+    pub message: String,
+    pub variables: Properties,
+    pub output_artifacts: Vec<(String, String)>,
+}
+
+pub fn properties(given: &[(&str, &str)]) -> Properties {
+    given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+impl PipelineOptions {
+    /// The usual three actions of a service.
+    pub fn service(service: &str) -> Self {
+        let common = [("Stage", "test"), ("Service", service)];
+        let mut deploy = properties(&common);
+        deploy.insert("TemplatePath".to_owned(), "Source::template.yaml".to_owned());
+        deploy.insert("Capabilities".to_owned(), "CAPABILITY_IAM".to_owned());
+        let mut test = properties(&common);
+        test.insert("Command".to_owned(), "true".to_owned());
+        Self {
+            deploy: Some(deploy),
+            test: Some(test),
+            promote: Some(properties(&common)),
+        }
+    }
+
+    #[must_use]
+    pub fn deploy(mut self, name: &str, value: &str) -> Self {
+        self.deploy.get_or_insert_default().insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn test(mut self, name: &str, value: &str) -> Self {
+        self.test.get_or_insert_default().insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn promote(mut self, name: &str, value: &str) -> Self {
+        self.promote.get_or_insert_default().insert(name.to_owned(), value.to_owned());
+        self
+    }
+}
+
+impl World {
+    /// Creates a pipeline of this name whose executions run side by side.
+    pub async fn create_pipeline(&self, name: &str, options: &PipelineOptions) {
+        let mut actions = Vec::new();
+        let all = [("DeployBlue", &options.deploy), ("RunIsolatedTests", &options.test), ("Promote", &options.promote)];
+        for (order, (provider, properties)) in (1..).zip(all) {
+            if let Some(properties) = properties {
+                actions.push(custom_action(provider, order, properties));
+            }
+        }
+        let release = StageDeclaration::builder().name("Release").set_actions(Some(actions)).build();
+        let store = ArtifactStore::builder().r#type(ArtifactStoreType::S3).location(ARTIFACT_BUCKET).build();
+        let pipeline = PipelineDeclaration::builder()
+            .name(name)
+            .role_arn("arn:aws:iam::000000000000:role/pipeline")
+            .pipeline_type(PipelineType::V2)
+            .execution_mode(ExecutionMode::Parallel)
+            .artifact_store(store.expect("a store"))
+            .stages(source_stage(name))
+            .stages(release.expect("a pipeline stage"))
+            .build();
+        let created = self.codepipeline().create_pipeline().pipeline(pipeline.expect("a pipeline")).send().await;
+        created.expect("the pipeline is created");
+    }
+
+    /// Waits until the execution has ended.
+    pub async fn await_execution(&self, pipeline: &str, execution: &str) -> Outcome {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.execution_status(pipeline, execution).await;
+            if status != PipelineExecutionStatus::InProgress && status != PipelineExecutionStatus::Stopping {
+                let actions = self.action_reports(pipeline, execution).await;
+                return Outcome { status, actions };
+            }
+            assert!(Instant::now() < deadline, "{pipeline} {execution} did not end\n{}", self.logs());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub async fn execution_status(&self, pipeline: &str, execution: &str) -> PipelineExecutionStatus {
+        let asked = self.codepipeline().get_pipeline_execution().pipeline_name(pipeline);
+        let answer = asked.pipeline_execution_id(execution).send().await.expect("the execution is known");
+        answer.pipeline_execution.and_then(|execution| execution.status).expect("a status")
+    }
+
+    /// The last execution of each action of a pipeline execution.
+    pub async fn action_reports(&self, pipeline: &str, execution: &str) -> BTreeMap<String, ActionReport> {
+        let listed = self.codepipeline().list_action_executions().pipeline_name(pipeline).send().await;
+        let details = listed.expect("the actions are listed").action_execution_details.unwrap_or_default();
+        // Newest first: the first that is seen of each action stays.
+        let mut reports = BTreeMap::new();
+        for detail in details.iter().filter(|detail| detail.pipeline_execution_id.as_deref() == Some(execution)) {
+            let name = detail.action_name.clone().unwrap_or_default();
+            reports.entry(name).or_insert_with(|| report(detail));
+        }
+        reports
+    }
+}
+
+impl Outcome {
+    /// The report of the action of this name.
+    pub fn action(&self, name: &str) -> &ActionReport {
+        self.actions.get(name).unwrap_or_else(|| panic!("{name} did not run: {:?}", self.actions))
+    }
+
+    /// Insists that the execution succeeded.
+    pub fn succeeded(&self) -> &Self {
+        assert_eq!(self.status, PipelineExecutionStatus::Succeeded, "{:#?}", self.actions);
+        self
+    }
+
+    /// Insists that the execution failed, in this action, and tells how.
+    pub fn failed_in(&self, name: &str) -> &ActionReport {
+        let report = self.action(name);
+        assert_eq!(self.status, PipelineExecutionStatus::Failed, "{:#?}", self.actions);
+        assert_eq!(report.status, "Failed", "{report:#?}");
+        report
+    }
+}
+
+fn source_stage(pipeline: &str) -> StageDeclaration {
+    let action = ActionDeclaration::builder()
+        .name("Source")
+        .action_type_id(action_type(ActionCategory::Source, ActionOwner::Aws, "S3"))
+        .configuration("S3Bucket", SOURCE_BUCKET)
+        .configuration("S3ObjectKey", format!("{pipeline}.zip"))
+        .configuration("PollForSourceChanges", "false")
+        .output_artifacts(OutputArtifact::builder().name("Source").build().expect("an artifact"))
+        .build();
+    let stage = StageDeclaration::builder().name("Source").actions(action.expect("an action"));
+    stage.build().expect("a pipeline stage")
+}
+
+fn custom_action(provider: &str, order: i32, properties: &Properties) -> ActionDeclaration {
+    let category = if provider == "RunIsolatedTests" { ActionCategory::Test } else { ActionCategory::Deploy };
+    let mut action = ActionDeclaration::builder()
+        .name(provider)
+        .run_order(order)
+        .action_type_id(action_type(category, ActionOwner::Custom, provider));
+    for (name, value) in properties {
+        action = action.configuration(name, value);
+    }
+    if provider != "Promote" {
+        action = action.input_artifacts(InputArtifact::builder().name("Source").build().expect("an artifact"));
+    }
+    if provider == "RunIsolatedTests" {
+        action = action.output_artifacts(OutputArtifact::builder().name("Results").build().expect("an artifact"));
+    }
+    action.build().expect("an action")
+}
+
+fn action_type(category: ActionCategory, owner: ActionOwner, provider: &str) -> ActionTypeId {
+    let id = ActionTypeId::builder().category(category).owner(owner).provider(provider).version("1");
+    id.build().expect("an action type")
+}
+
+fn report(detail: &ActionExecutionDetail) -> ActionReport {
+    let output = detail.output.as_ref();
+    let result = output.and_then(|output| output.execution_result.as_ref());
+    let error = result.and_then(|result| result.error_details.as_ref());
+    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+    let variables = output.and_then(|output| output.output_variables.clone()).unwrap_or_default();
+    let artifacts = output.map(|output| output.output_artifacts().to_vec()).unwrap_or_default();
+    let place = |artifact: &aws_sdk_codepipeline::types::ArtifactDetail| {
+        let location = artifact.s3location.as_ref()?;
+        Some((location.bucket.clone()?, location.key.clone()?))
+    };
+    ActionReport {
+        status: detail.status.as_ref().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        external_id: text(result.and_then(|result| result.external_execution_id.as_ref())),
+        summary: text(result.and_then(|result| result.external_execution_summary.as_ref())),
+        error_code: text(error.and_then(|error| error.code.as_ref())),
+        message: text(error.and_then(|error| error.message.as_ref())),
+        variables: variables.into_iter().collect(),
+        output_artifacts: artifacts.iter().filter_map(place).collect(),
+    }
+}

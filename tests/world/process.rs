@@ -1,0 +1,107 @@
+//! Real processes with private directories, ended by process id.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a process may take to end after SIGTERM before it is killed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A process whose output goes to a file, and which ends with this value.
+pub struct Process {
+    name: String,
+    child: Child,
+    /// Where its log lines are.
+    pub log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command` with exactly the given environment. Its standard error goes to `{home}/{name}.log`.
+    pub fn start(name: &str, mut command: Command, home: &Path, environment: &[(String, String)]) -> Self {
+        let log = home.join(format!("{name}.log"));
+        let file = File::create(&log).expect("the log file can be made");
+        let child = command
+            .env_clear()
+            .envs(environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|error| panic!("could not start {name}: {error}"));
+        Self {
+            name: name.to_owned(),
+            child,
+            log,
+        }
+    }
+
+    /// The first line that it prints on standard output.
+    pub fn first_line(&mut self) -> String {
+        let stdout = self.child.stdout.take().expect("standard output is piped");
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line);
+        match read {
+            Ok(length) if length > 0 => line,
+            Ok(_) | Err(_) => panic!("{} printed nothing; its log:\n{}", self.name, self.logged()),
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// What it has logged.
+    pub fn logged(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends the signal of this name, such as `TERM`.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.id().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()), "could not signal {}", self.name);
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+
+    /// Asks it to end, and kills it if it does not.
+    pub fn end(&mut self) {
+        if !self.runs() {
+            return;
+        }
+        self.signal("TERM");
+        if self.ended(PATIENCE).is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    /// Kills it, as a crash would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
