@@ -10,3 +10,4 @@ pub mod clock;
 pub mod dice;
 pub mod ports;
 pub mod release;
+pub mod runner;
