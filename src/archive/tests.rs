@@ -115,6 +115,20 @@ fn a_plain_archive_is_unpacked() {
 }
 
 #[test]
+fn an_archive_that_was_written_as_a_stream_is_unpacked() {
+    // Whoever packs while sending knows no sizes in front of the files, as CodePipeline's own sources do.
+    let mut writer = ZipWriter::new_stream(Vec::new());
+    for name in ["one", "two"] {
+        let options = SimpleFileOptions::default();
+        writer.start_file(name, options).unwrap();
+        writer.write_all(name.as_bytes()).unwrap();
+    }
+    let unpacked = Unpacked::from(&writer.finish().unwrap().into_inner());
+    unpacked.end.as_ref().unwrap();
+    assert_eq!(fs::read(unpacked.place().join("two")).unwrap(), b"two");
+}
+
+#[test]
 fn an_empty_archive_is_unpacked_to_nothing() {
     let unpacked = Unpacked::from(&zip_of(&[]));
     unpacked.end.as_ref().unwrap();

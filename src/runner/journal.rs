@@ -119,6 +119,7 @@ impl<'a> Patience<'a> {
         } else {
             pace.retry
         };
+        // Any other fault gets the same answer again.
         let worth_it = matches!(fault, Fault::Unavailable { .. });
         if !worth_it || clock.elapsed().saturating_sub(self.began) + self.pause > most {
             return false;
