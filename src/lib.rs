@@ -6,9 +6,12 @@
 //! `local` is a CodePipeline to try it all on. `docs/architecture.md` has the picture.
 
 pub mod actions;
+pub mod archive;
+pub mod cli;
 pub mod clock;
 pub mod dice;
 pub mod ports;
 pub mod release;
+pub mod runner;
 pub mod status;
 pub mod worker;

@@ -1,0 +1,88 @@
+//! The archive that a run leaves: its log, its certificate and its reports.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use crate::archive::pack;
+use crate::ports::{Bundle, RunEnd};
+use crate::release::{Moment, RunId};
+
+/// What will be the bundle. It lies beside the run's home, not in it, so that the command does not find it.
+pub(super) struct Draft {
+    home: TempDir,
+}
+
+impl Draft {
+    /// An empty one on the same disk as `beside`.
+    pub(super) fn new(beside: &Path) -> io::Result<Self> {
+        let home = match beside.parent() {
+            Some(parent) => TempDir::with_prefix_in("bundle-", parent)?,
+            None => TempDir::with_prefix("bundle-")?,
+        };
+        let draft = Self { home };
+        fs::create_dir(draft.content())?;
+        Ok(draft)
+    }
+
+    fn content(&self) -> PathBuf {
+        self.home.path().join("content")
+    }
+
+    /// Where the log is to be.
+    pub(super) fn log(&self) -> PathBuf {
+        self.content().join("log.txt")
+    }
+
+    /// Adds the certificate and the report files, given relative to `work`, and packs everything. Blocks.
+    pub(super) fn finish(
+        self,
+        certificate: &Map<String, Value>,
+        work: &Path,
+        reports: &[PathBuf],
+    ) -> io::Result<Bundle> {
+        let content = self.content();
+        let text = serde_json::to_string_pretty(certificate)?;
+        fs::write(content.join("certificate.json"), text + "\n")?;
+        for report in reports {
+            let copy = content.join("reports").join(report);
+            if let Some(parent) = copy.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::copy(work.join(report), copy)?;
+        }
+        let file = self.home.path().join("bundle.zip");
+        pack(&content, &file)?;
+        Ok(Bundle {
+            home: self.home,
+            file,
+        })
+    }
+}
+
+/// `tested` with what came of it.
+pub(super) fn certificate(
+    mut tested: Map<String, Value>,
+    run: &RunId,
+    end: &RunEnd,
+) -> Map<String, Value> {
+    let result = [
+        ("run", json!(run.as_str())),
+        ("passed", json!(end.passed())),
+        ("exitCode", json!(end.exit_code)),
+        ("totals", json!(end.totals)),
+        ("startedAt", json!(rfc_3339(end.started_at))),
+        ("endedAt", json!(rfc_3339(end.ended_at))),
+    ];
+    tested.extend(result.map(|(name, value)| (name.to_owned(), value)));
+    tested
+}
+
+fn rfc_3339(moment: Moment) -> Option<String> {
+    let seconds = i64::try_from(moment).ok()?;
+    Some(Timestamp::from_second(seconds).ok()?.to_string())
+}

@@ -1,0 +1,194 @@
+//! Test commands as processes on this machine.
+//!
+//! Read in this order: this file (the port), `supervise` (one run from start to end), `group` (its processes),
+//! `output` (what it prints), `journal` (what is recorded of it), `reports` and `junit` (what its reports tell),
+//! `bundle` (what it leaves). `running` is the list of runs, `home` clears up.
+
+mod bundle;
+mod group;
+mod home;
+mod journal;
+mod junit;
+mod output;
+mod reports;
+mod running;
+mod supervise;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::join_all;
+use tracing::error;
+
+use self::journal::Journal;
+use self::running::{Claim, Running, Slot, Watched};
+use self::supervise::Supervised;
+use crate::clock::Clock;
+use crate::ports::{Fault, Here, RunRecords, RunSpec, RunStatus, Start, TestRuns};
+use crate::release::RunId;
+
+/// What the operator decides about test commands.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many runs this machine takes at once.
+    pub at_once: usize,
+    /// The `PATH` that the commands get.
+    pub path: String,
+    /// Names this worker process in the records of its runs.
+    pub worker: String,
+    /// How long things take.
+    pub pace: Pace,
+}
+
+/// How long things take, and how much is kept. The defaults suit everyone but a test in a hurry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// From one beat of a run's record to the next.
+    pub beat: Duration,
+    /// From `SIGTERM` to `SIGKILL` when a run has exceeded its time limit.
+    pub grace_at_limit: Duration,
+    /// From `SIGTERM` to `SIGKILL` when a run is to stop.
+    pub grace_at_stop: Duration,
+    /// How long output is waited for that somebody could still write after the command has ended.
+    pub drain: Duration,
+    /// The pause before a failed write is tried again; each further pause is twice as long.
+    pub first_retry: Duration,
+    /// The longest such pause.
+    pub longest_retry: Duration,
+    /// How long a failing write is tried.
+    pub retry: Duration,
+    /// The same for a run that is to stop.
+    pub retry_when_stopping: Duration,
+    /// How much of what a run prints is kept in its log.
+    pub log_bytes: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            // Progress in the console moves about as often; and a few lost beats still fit into any sensible lease.
+            beat: Duration::from_secs(5),
+            // Enough for a test framework to write its report and stop what it has started.
+            grace_at_limit: Duration::from_secs(5),
+            // A stopping worker has about 30 seconds in all, on ECS and Kubernetes alike, and its report is not needed.
+            grace_at_stop: Duration::from_secs(3),
+            // What a process has written before it was killed is in the pipe: reading it takes milliseconds.
+            drain: Duration::from_secs(1),
+            first_retry: Duration::from_millis(500),
+            longest_retry: Duration::from_secs(5),
+            // S3's bad minutes are mostly shorter, and a lost result costs a whole run of the tests.
+            retry: Duration::from_mins(2),
+            // With the grace before it this stays well within a stopping worker's 30 seconds.
+            retry_when_stopping: Duration::from_secs(5),
+            // Ten times what anyone reads, and small beside the reports of a large suite.
+            log_bytes: 10 << 20,
+        }
+    }
+}
+
+/// Runs test commands as processes on this machine.
+pub struct CommandRunner {
+    settings: Settings,
+    records: Arc<dyn RunRecords>,
+    clock: Arc<dyn Clock>,
+    running: Arc<Running>,
+}
+
+impl CommandRunner {
+    /// A runner without runs.
+    #[must_use]
+    pub fn new(settings: Settings, records: Arc<dyn RunRecords>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            settings,
+            records,
+            clock,
+            running: Arc::default(),
+        }
+    }
+
+    /// Stops every run on this machine and waits until all their records say so: the worker is about to end.
+    pub async fn stop_all(&self) {
+        join_all(self.running.all().into_iter().map(stopped)).await;
+    }
+
+    fn journal(&self, spec: &RunSpec, slot: &Slot) -> Journal {
+        Journal {
+            records: Arc::clone(&self.records),
+            clock: Arc::clone(&self.clock),
+            pace: self.settings.pace,
+            worker: self.settings.worker.clone(),
+            stage: spec.stage.clone(),
+            run: spec.run.clone(),
+            stop: slot.stop.clone(),
+            printed: Arc::clone(&slot.printed),
+        }
+    }
+}
+
+#[async_trait]
+impl TestRuns for CommandRunner {
+    async fn start(&self, spec: RunSpec) -> Result<Start, Fault> {
+        let slot = match self.running.claim(&spec.run, self.settings.at_once) {
+            Claim::Already => return Ok(Start::Started),
+            Claim::Full => return Ok(Start::Full),
+            Claim::Mine(slot) => slot,
+        };
+        let journal = Arc::new(self.journal(&spec, &slot));
+        // First the record, then the command: nothing ever runs that nobody knows of.
+        journal.begin().await?;
+        match Supervised::start(spec, &self.settings, Arc::clone(&journal), slot).await {
+            Ok(run) => {
+                tokio::spawn(follow(run));
+                Ok(Start::Started)
+            }
+            Err(error) => {
+                journal.end(1, RunStatus::Stopped).await;
+                Err(Fault::Unavailable {
+                    doing: "start the test command".into(),
+                    detail: error.to_string(),
+                })
+            }
+        }
+    }
+
+    async fn wait(&self, run: &RunId, patience: Duration) -> Here {
+        let Some(mut watched) = self.running.find(run) else {
+            return Here::No;
+        };
+        tokio::select! {
+            biased;
+            () = watched.ended() => Here::No,
+            () = self.clock.sleep(patience) => Here::Running(watched.printed.progress()),
+        }
+    }
+
+    async fn stop(&self, run: &RunId) {
+        if let Some(watched) = self.running.find(run) {
+            stopped(watched).await;
+        }
+    }
+}
+
+async fn stopped(mut watched: Watched) {
+    watched.stop.cancel();
+    watched.ended().await;
+}
+
+/// Follows a run to its end, whatever happens.
+///
+/// A panic on the way ends the run's processes and gives its place back, because both hang on values that it drops. Its
+/// record then still says that it runs, but the beat no longer moves, and that is what others go by: the next worker
+/// that looks for long enough starts the run anew.
+async fn follow(run: Supervised) {
+    let id = run.run().clone();
+    if AssertUnwindSafe(run.finish()).catch_unwind().await.is_err() {
+        error!(run = %id, "following a test run failed: this is a bug; the run will be started anew");
+    }
+}

@@ -1,0 +1,199 @@
+//! The reports of a run: which files they are, and what they tell together.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
+
+use glob::{MatchOptions, Pattern, glob_with};
+
+use super::junit;
+use crate::ports::{FailedTest, Totals};
+
+/// Larger than any report of honest test cases; what is in it is held in memory while it is read.
+const MOST_REPORT_BYTES: u64 = 16 << 20;
+
+/// Surefire writes one file per class, and nobody has ten thousand: a glob that finds more has found something else.
+const MOST_REPORT_FILES: usize = 10_000;
+
+/// The run's record is one small object, and nobody reads more names than these.
+const MOST_FAILED_TESTS: usize = 50;
+
+/// The glob as people know it from a shell: stars stop at slashes.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
+
+/// The files that match a glob before the run has begun, each with its length and when it was changed. The input
+/// artifact may hold reports of earlier tests: they are not this run's, and must not make it pass or fail.
+pub(super) type Before = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+
+/// What the reports of a run tell together.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What they count.
+    pub(super) totals: Totals,
+    /// The tests that failed, the first few.
+    pub(super) failed_tests: Vec<FailedTest>,
+    /// Why they cannot be relied on.
+    pub(super) problem: Option<String>,
+    /// The files, relative to where the command ran.
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// What is there before the run. A bad glob finds nothing here and is told when the run has ended.
+pub(super) fn before(work: &Path, pattern: &str) -> Before {
+    let mut before = Before::new();
+    for path in matching(work, pattern).unwrap_or_default() {
+        if let Ok(metadata) = fs::symlink_metadata(&path) {
+            before.insert(path, state_of(&metadata));
+        }
+    }
+    before
+}
+
+/// Reads every report that matches `pattern` in `work` and that the run wrote.
+pub(super) fn read_all(work: &Path, pattern: &str, before: &Before) -> Findings {
+    let mut findings = Findings::default();
+    let paths = match matching(work, pattern) {
+        Ok(paths) => paths,
+        Err(why) => {
+            findings.problem = Some(why);
+            return findings;
+        }
+    };
+    let mut old = 0;
+    for path in paths {
+        match admitted(work, &path, before) {
+            Ok(Admitted::Report) => findings.read(work, &path),
+            Ok(Admitted::Old) => old += 1,
+            Ok(Admitted::Directory) => {}
+            Err(why) => findings.refuse(work, &path, &why),
+        }
+    }
+    if findings.problem.is_none() {
+        findings.problem = findings.nothing_tested(pattern, old);
+    }
+    findings
+}
+
+impl Findings {
+    fn read(&mut self, work: &Path, path: &Path) {
+        let report = match fs::read(path) {
+            Ok(bytes) => junit::read(&String::from_utf8_lossy(&bytes)),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Ok(relative) = path.strip_prefix(work) {
+            self.files.push(relative.to_owned());
+        }
+        match report {
+            Ok(report) => self.add(report),
+            Err(why) => self.refuse(work, path, &why),
+        }
+    }
+
+    fn add(&mut self, report: junit::Report) {
+        self.totals.tests += report.totals.tests;
+        self.totals.failed += report.totals.failed;
+        self.totals.skipped += report.totals.skipped;
+        let room = MOST_FAILED_TESTS.saturating_sub(self.failed_tests.len());
+        self.failed_tests
+            .extend(report.failed.into_iter().take(room));
+    }
+
+    /// The first problem is told: the others mostly have the same cause.
+    fn refuse(&mut self, work: &Path, path: &Path, why: &str) {
+        let shown = path.strip_prefix(work).unwrap_or(path).display();
+        self.problem
+            .get_or_insert_with(|| format!("report {shown} cannot be read: {why}"));
+    }
+
+    fn nothing_tested(&self, pattern: &str, old: usize) -> Option<String> {
+        if self.totals.tests > 0 {
+            return None;
+        }
+        Some(if !self.files.is_empty() {
+            let files = self.files.len();
+            format!("no test is in the {files} report(s) that match \"{pattern}\"")
+        } else if old > 0 {
+            format!(
+                "the run wrote no report: the {old} file(s) that match \"{pattern}\" were there before it began"
+            )
+        } else {
+            format!("the run wrote no report: no file matches \"{pattern}\"")
+        })
+    }
+}
+
+enum Admitted {
+    Report,
+    Old,
+    Directory,
+}
+
+/// Whether the file may be read. The command could have made it anything: a link to the worker's own files, a pipe that
+/// never ends.
+fn admitted(work: &Path, path: &Path, before: &Before) -> Result<Admitted, String> {
+    let metadata = fs::symlink_metadata(path).map_err(|e| e.to_string())?;
+    if metadata.is_dir() {
+        return Ok(Admitted::Directory);
+    }
+    if metadata.is_symlink() {
+        return Err("it is a symbolic link".into());
+    }
+    if !metadata.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    if !is_within(work, path).map_err(|e| e.to_string())? {
+        return Err("it is outside of the directory in which the command ran".into());
+    }
+    if before.get(path) == Some(&state_of(&metadata)) {
+        return Ok(Admitted::Old);
+    }
+    if metadata.len() > MOST_REPORT_BYTES {
+        let mib = MOST_REPORT_BYTES >> 20;
+        return Err(format!("it is larger than {mib} MiB"));
+    }
+    if path.to_str().is_none() {
+        return Err("its name is not UTF-8".into());
+    }
+    Ok(Admitted::Report)
+}
+
+fn is_within(work: &Path, path: &Path) -> io::Result<bool> {
+    Ok(path.canonicalize()?.starts_with(work.canonicalize()?))
+}
+
+fn state_of(metadata: &Metadata) -> (u64, Option<SystemTime>) {
+    (metadata.len(), metadata.modified().ok())
+}
+
+fn matching(work: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    let stays = Path::new(pattern)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if pattern.is_empty() || !stays {
+        return Err(format!(
+            "\"{pattern}\" cannot be used to find reports: it must be relative and cannot hold \"..\""
+        ));
+    }
+    let Some(work) = work.to_str() else {
+        return Err("the directory in which the command ran has a name that is not UTF-8".into());
+    };
+    let whole = format!("{}/{pattern}", Pattern::escape(work));
+    let found = glob_with(&whole, OPTIONS)
+        .map_err(|e| format!("\"{pattern}\" is not a glob: {}", e.msg))?;
+    let paths: Vec<PathBuf> = found
+        .take(MOST_REPORT_FILES + 1)
+        .collect::<Result<_, _>>()
+        .map_err(|e| format!("reports cannot be looked for: {e}"))?;
+    if paths.len() > MOST_REPORT_FILES {
+        return Err(format!(
+            "more than {MOST_REPORT_FILES} files match \"{pattern}\""
+        ));
+    }
+    Ok(paths)
+}
