@@ -1,0 +1,12 @@
+//! AWS: the ports, implemented with the official SDK. No AWS type leaves this module but the configuration that goes in.
+
+mod clients;
+mod fault;
+mod files;
+mod location;
+mod run_records;
+mod stages;
+mod state_bucket;
+
+pub use self::clients::configuration;
+pub use self::location::{BadLocation, StateLocation};
