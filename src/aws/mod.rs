@@ -7,6 +7,7 @@ mod files;
 mod jobs;
 mod location;
 mod run_records;
+mod stacks;
 mod stages;
 mod state_bucket;
 
