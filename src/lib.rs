@@ -5,6 +5,7 @@
 //! three stories), then `worker` (poll, acknowledge, act, report). `aws` and `runner` implement the ports;
 //! `local` is a CodePipeline to try it all on. `docs/architecture.md` has the picture.
 
+pub mod archive;
 pub mod aws;
 pub mod clock;
 pub mod dice;
