@@ -7,6 +7,7 @@
 
 pub mod actions;
 pub mod archive;
+pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod dice;

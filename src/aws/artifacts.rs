@@ -1,0 +1,181 @@
+//! Artifacts in the pipeline's bucket, read and written as the job and not as the worker.
+//!
+//! A job brings credentials that reach its artifacts and nothing else, and that live for about 15 minutes. When they
+//! have expired, `GetJobDetails` gives fresh ones (CodePipeline API reference, `GetJobDetails`).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::IdentityCache;
+use aws_sdk_s3::types::ServerSideEncryption;
+use secrecy::ExposeSecret;
+
+use super::clients::s3_config;
+use super::fault;
+use super::files::{self, Missed, Place};
+use crate::archive::{self, Refused};
+use crate::ports::{Artifact, ArtifactFault, Artifacts, Credentials, Fault, Job, Jobs};
+
+/// Artifacts on S3.
+pub(super) struct ArtifactObjects {
+    sdk: SdkConfig,
+    jobs: Arc<dyn Jobs>,
+}
+
+impl ArtifactObjects {
+    /// Artifacts, with `jobs` to ask for fresh credentials.
+    pub(super) fn new(sdk: SdkConfig, jobs: Arc<dyn Jobs>) -> Self {
+        Self { sdk, jobs }
+    }
+
+    /// A client that acts as the job; as the worker where a job brings no credentials.
+    fn client(&self, credentials: Option<&Credentials>) -> Client {
+        let config = s3_config(&self.sdk);
+        let Some(credentials) = credentials else {
+            return Client::from_conf(config.build());
+        };
+        let secret = aws_sdk_s3::config::Credentials::new(
+            credentials.access_key_id.expose_secret(),
+            credentials.secret_access_key.expose_secret(),
+            credentials
+                .session_token
+                .as_ref()
+                .map(|token| token.expose_secret().to_owned()),
+            None,
+            "CodePipeline job",
+        );
+        // The worker's identity cache is shared by all clients and would remember every job's identity.
+        let config = config
+            .credentials_provider(secret)
+            .identity_cache(IdentityCache::no_cache());
+        Client::from_conf(config.build())
+    }
+
+    async fn download(&self, job: &Job, artifact: &Artifact, to: &Path) -> Result<(), Missed> {
+        let doing = format!("fetch artifact {}", artifact.name);
+        let place = Place {
+            bucket: &artifact.bucket,
+            key: &artifact.key,
+        };
+        let s3 = self.client(job.credentials.as_ref());
+        match files::download(&s3, place, to, &doing).await {
+            Err(Missed::Expired(_)) => {
+                let s3 = self.refreshed(job).await?;
+                files::download(&s3, place, to, &doing).await
+            }
+            settled => settled,
+        }
+    }
+
+    async fn refreshed(&self, job: &Job) -> Result<Client, Missed> {
+        let fresh = self.jobs.credentials(&job.id).await;
+        let fresh = fresh.map_err(Missed::Fault)?;
+        Ok(self.client(fresh.as_ref()))
+    }
+}
+
+#[async_trait]
+impl Artifacts for ArtifactObjects {
+    async fn unpack(
+        &self,
+        job: &Job,
+        artifact: &Artifact,
+        into: &Path,
+    ) -> Result<(), ArtifactFault> {
+        let home = scratch(into).map_err(|error| {
+            let doing = format!("make room for artifact {}", artifact.name);
+            fault::unavailable(doing, error.to_string())
+        })?;
+        let archive = home.path().join("artifact.zip");
+        self.download(job, artifact, &archive)
+            .await
+            .map_err(|missed| why(artifact, missed))?;
+        let into = into.to_owned();
+        let unpacking = tokio::task::spawn_blocking(move || {
+            let unpacked = archive::unpack(&archive, &into);
+            drop(home); // deletes the archive here, where blocking is allowed
+            unpacked
+        });
+        match unpacking.await {
+            Ok(unpacked) => unpacked.map_err(|refused| not_unpacked(artifact, refused)),
+            Err(ended) => Err(ended_early(artifact, ended).into()),
+        }
+    }
+
+    async fn upload(
+        &self,
+        job: &Job,
+        artifact: &Artifact,
+        from: &Path,
+    ) -> Result<(), ArtifactFault> {
+        let doing = format!("store artifact {}", artifact.name);
+        // Artifact buckets may refuse anything that is not encrypted with KMS; without an id, S3 takes the account's
+        // own key (CodePipeline user guide, "Create and add a custom action", step on uploading).
+        let request = |s3: &Client| {
+            s3.put_object()
+                .bucket(&artifact.bucket)
+                .key(&artifact.key)
+                .server_side_encryption(ServerSideEncryption::AwsKms)
+                .set_ssekms_key_id(job.encryption_key.clone())
+        };
+        let s3 = self.client(job.credentials.as_ref());
+        let stored = match files::upload(request(&s3), from, &doing).await {
+            Err(Missed::Expired(_)) => match self.refreshed(job).await {
+                Ok(s3) => files::upload(request(&s3), from, &doing).await,
+                Err(missed) => Err(missed),
+            },
+            settled => settled,
+        };
+        stored.map_err(|missed| why(artifact, missed))
+    }
+}
+
+/// A directory beside `into`, so that the archive lies on the disk that has room for its content.
+fn scratch(into: &Path) -> std::io::Result<tempfile::TempDir> {
+    match into.parent() {
+        Some(parent) => tempfile::TempDir::new_in(parent),
+        None => tempfile::TempDir::new(),
+    }
+}
+
+/// The unpacking panicked, or the worker is ending: the first is a bug and goes on as one.
+fn ended_early(artifact: &Artifact, ended: tokio::task::JoinError) -> Fault {
+    match ended.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => fault::unavailable(
+            format!("unpack artifact {}", artifact.name),
+            "the worker is stopping".to_owned(),
+        ),
+    }
+}
+
+fn not_unpacked(artifact: &Artifact, refused: Refused) -> ArtifactFault {
+    match refused {
+        Refused::Archive(why) => ArtifactFault::Refused {
+            name: artifact.name.clone(),
+            why,
+        },
+        Refused::Disk(_) => {
+            let doing = format!("unpack artifact {}", artifact.name);
+            fault::unavailable(doing, refused.to_string()).into()
+        }
+    }
+}
+
+fn why(artifact: &Artifact, missed: Missed) -> ArtifactFault {
+    let name = artifact.name.clone();
+    match missed {
+        Missed::Gone(code) => ArtifactFault::Gone {
+            name,
+            detail: format!("s3://{}/{}: {code}", artifact.bucket, artifact.key),
+        },
+        Missed::TooLarge => ArtifactFault::Refused {
+            name,
+            why: "it is larger than 1 GiB".to_owned(),
+        },
+        Missed::Expired(fault) | Missed::Fault(fault) => fault.into(),
+    }
+}

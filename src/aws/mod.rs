@@ -1,0 +1,80 @@
+//! AWS: the ports, implemented with the official SDK. No AWS type leaves this module but the configuration that goes in.
+//!
+//! - `clients` reads the configuration and says how patient we are;
+//! - `fault` decides what a failed call means, for every service alike;
+//! - `jobs` is CodePipeline, [`action_types`] what a pipeline's author sees of us there;
+//! - `stacks` is CloudFormation;
+//! - `state_bucket`, at a [`StateLocation`], holds `stages` and `run_records`;
+//! - `artifacts` are the pipelines' own objects, and `files` moves files for it and for `run_records`.
+//!
+//! Each adapter asks and answers; none sleeps, and none keeps anything in memory that matters. The SDK asks again by
+//! itself, at most three times, where a service says that this helps.
+
+pub mod action_types;
+mod artifacts;
+mod clients;
+mod fault;
+mod files;
+mod jobs;
+mod location;
+mod run_records;
+mod stacks;
+mod stages;
+mod state_bucket;
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+
+pub use self::action_types::ActionTypes;
+pub use self::clients::configuration;
+pub use self::location::{BadLocation, StateLocation};
+use self::state_bucket::StateBucket;
+use crate::ports::{Artifacts, Jobs, RunRecords, Stacks, Stages};
+
+/// Every port that AWS implements.
+#[derive(Clone)]
+pub struct Aws {
+    /// CodePipeline's jobs.
+    pub jobs: Arc<dyn Jobs>,
+    /// The stage documents, on S3.
+    pub stages: Arc<dyn Stages>,
+    /// CloudFormation's stacks.
+    pub stacks: Arc<dyn Stacks>,
+    /// The pipelines' artifacts, on S3.
+    pub artifacts: Arc<dyn Artifacts>,
+    /// The records of test runs, on S3.
+    pub run_records: Arc<dyn RunRecords>,
+}
+
+impl Aws {
+    /// The ports as `sdk` reaches AWS, with what must be remembered kept at `state`.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, state: StateLocation) -> Self {
+        let state = StateBucket {
+            s3: aws_sdk_s3::Client::from_conf(clients::s3_config(sdk).build()),
+            location: state,
+        };
+        let jobs = jobs::CodePipelineJobs(aws_sdk_codepipeline::Client::new(sdk));
+        let jobs: Arc<dyn Jobs> = Arc::new(jobs);
+        Self {
+            stages: Arc::new(stages::StageObjects(state.clone())),
+            run_records: Arc::new(run_records::RunObjects(state.clone())),
+            stacks: Arc::new(stacks::CloudFormationStacks {
+                client: aws_sdk_cloudformation::Client::new(sdk),
+                state,
+            }),
+            artifacts: Arc::new(artifacts::ArtifactObjects::new(
+                sdk.clone(),
+                Arc::clone(&jobs),
+            )),
+            jobs,
+        }
+    }
+}
+
+/// The custom action types as `sdk` reaches CodePipeline.
+#[must_use]
+pub fn action_types(sdk: &SdkConfig) -> ActionTypes {
+    ActionTypes::new(aws_sdk_codepipeline::Client::new(sdk))
+}

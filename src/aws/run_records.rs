@@ -1,0 +1,82 @@
+//! Records of test runs on S3: `runs/{stage}/{run}/record.json` and `runs/{stage}/{run}/bundle.zip`.
+//!
+//! Records are written without a condition: each run has one worker at a time, and `beat` tells a reader who is alive.
+//! They never live in the stage document, which a heartbeat would make busy.
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+
+use super::fault;
+use super::files::{self, Missed, Place};
+use super::state_bucket::StateBucket;
+use crate::ports::{Bundle, Fault, RunRecord, RunRecords};
+use crate::release::{RunId, StageName};
+
+/// Run records in the state bucket.
+pub(super) struct RunObjects(pub(super) StateBucket);
+
+fn record_of(stage: &StageName, run: &RunId) -> String {
+    format!("runs/{stage}/{run}/record.json")
+}
+
+fn bundle_of(stage: &StageName, run: &RunId) -> String {
+    format!("runs/{stage}/{run}/bundle.zip")
+}
+
+#[async_trait]
+impl RunRecords for RunObjects {
+    async fn read(&self, stage: &StageName, run: &RunId) -> Result<Option<RunRecord>, Fault> {
+        let doing = format!("read the record of {run}");
+        let Some(found) = self.0.read(&record_of(stage, run), &doing).await? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&found.bytes)
+            .map(Some)
+            .map_err(|bad| fault::rejected(doing, format!("it is not a run record: {bad}")))
+    }
+
+    async fn write(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault> {
+        let doing = format!("write the record of {run}");
+        let bytes = serde_json::to_vec(record)
+            .map_err(|bad| fault::rejected(doing.clone(), bad.to_string()))?;
+        self.0.write(&record_of(stage, run), bytes, &doing).await
+    }
+
+    async fn write_bundle(
+        &self,
+        stage: &StageName,
+        run: &RunId,
+        bundle: &Bundle,
+    ) -> Result<(), Fault> {
+        let doing = format!("store the reports of {run}");
+        let request = self.0.put(&bundle_of(stage, run));
+        files::upload(request, &bundle.file, &doing)
+            .await
+            .map_err(|missed| into_fault(missed, doing))
+    }
+
+    async fn read_bundle(&self, stage: &StageName, run: &RunId) -> Result<Option<Bundle>, Fault> {
+        let doing = format!("fetch the reports of {run}");
+        let home =
+            TempDir::new().map_err(|error| fault::unavailable(doing.clone(), error.to_string()))?;
+        let file = home.path().join("bundle.zip");
+        let key = self.0.location.key(&bundle_of(stage, run));
+        let place = Place {
+            bucket: self.0.location.bucket(),
+            key: &key,
+        };
+        match files::download(&self.0.s3, place, &file, &doing).await {
+            Ok(()) => Ok(Some(Bundle { home, file })),
+            Err(Missed::Gone(code)) if code == "NoSuchKey" => Ok(None),
+            Err(missed) => Err(into_fault(missed, doing)),
+        }
+    }
+}
+
+fn into_fault(missed: Missed, doing: String) -> Fault {
+    match missed {
+        Missed::Gone(code) => fault::rejected(doing, code),
+        Missed::TooLarge => fault::rejected(doing, "it is too large".to_owned()),
+        Missed::Expired(fault) | Missed::Fault(fault) => fault,
+    }
+}

@@ -1,0 +1,251 @@
+//! The change set by which a stack is made: created, looked at, executed.
+//!
+//! A change set is what lets a second worker attach: its name and token are the same for every attempt, so an attempt
+//! that comes second is told so instead of making a second stack.
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use aws_sdk_cloudformation::operation::create_change_set::CreateChangeSetError;
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Tag,
+};
+
+use super::template::Template;
+use crate::aws::fault::{Failed, fault, rejected, says};
+use crate::ports::{Fault, StackSpec};
+
+/// Unique within its stack, and a stack is made once.
+const NAME: &str = "create";
+
+/// A change set, and the stack that it makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ChangeSet {
+    pub(super) stack_id: String,
+    /// Its ARN, or its name until that is known.
+    name: String,
+}
+
+impl ChangeSet {
+    /// The change set that makes this stack, known by its name.
+    pub(super) fn of(stack_id: &str) -> Self {
+        Self {
+            stack_id: stack_id.to_owned(),
+            name: NAME.to_owned(),
+        }
+    }
+}
+
+/// How a change set stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There is none.
+    Missing,
+    /// CloudFormation works it out.
+    Pending,
+    /// It can be executed.
+    Ready,
+    /// It was executed: the stack tells the rest.
+    Executed,
+    /// CloudFormation could not work it out, and why.
+    Refused(String),
+}
+
+/// Asks for the stack's change set; `None` when there is one already, or the stack is.
+pub(super) async fn create(
+    client: &Client,
+    spec: &StackSpec,
+    template: Template,
+) -> Result<Option<ChangeSet>, Fault> {
+    let name = &spec.stack.name;
+    let request = client
+        .create_change_set()
+        .stack_name(spec.stack.id.as_ref().unwrap_or(name))
+        .change_set_name(NAME)
+        .change_set_type(ChangeSetType::Create)
+        .client_token(&spec.request_token)
+        .set_template_body(template.body)
+        .set_template_url(template.url)
+        .set_parameters(Some(parameters(spec)))
+        .set_tags(Some(tags(spec)))
+        .set_capabilities(Some(capabilities(spec)))
+        .set_role_arn(spec.role_arn.clone());
+    match request.send().await {
+        Ok(answer) => {
+            let stack_id = answer.stack_id.unwrap_or_else(|| name.clone());
+            let name = answer.id.unwrap_or_else(|| NAME.to_owned());
+            Ok(Some(ChangeSet { stack_id, name }))
+        }
+        Err(error) if is_there_already(&error) => Ok(None),
+        Err(error) => Err(not_created(name, &error)),
+    }
+}
+
+fn is_there_already<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
+    matches!(
+        error.code(),
+        Some("AlreadyExistsException" | "TokenAlreadyExistsException")
+    ) || says(error, "ValidationError", "already exists")
+}
+
+fn not_created(stack: &str, error: &Failed<CreateChangeSetError>) -> Fault {
+    let doing = format!("create stack {stack}");
+    if error.code() == Some("InsufficientCapabilitiesException") {
+        let said = error.message().unwrap_or("the template needs capabilities");
+        let detail = format!("{said}; grant it with the property Capabilities");
+        rejected(doing, detail)
+    } else {
+        fault(doing, error)
+    }
+}
+
+/// Looks at the change set.
+pub(super) async fn look(client: &Client, set: &ChangeSet) -> Result<Progress, Fault> {
+    let request = client
+        .describe_change_set()
+        .stack_name(&set.stack_id)
+        .change_set_name(&set.name);
+    match request.send().await {
+        Ok(told) => Ok(progress(&told)),
+        Err(error) if is_missing(&error) => Ok(Progress::Missing),
+        Err(error) => {
+            let doing = format!("look at the change set of stack {}", set.stack_id);
+            Err(fault(doing, &error))
+        }
+    }
+}
+
+fn is_missing<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
+    matches!(
+        error.code(),
+        Some("ChangeSetNotFound" | "ChangeSetNotFoundException")
+    ) || says(error, "ValidationError", "does not exist")
+}
+
+/// `Status` tells whether it could be worked out, `ExecutionStatus` what became of it (CloudFormation API reference,
+/// `DescribeChangeSet`).
+fn progress(told: &DescribeChangeSetOutput) -> Progress {
+    let reason = || {
+        let reason = told.status_reason().filter(|reason| !reason.is_empty());
+        let reason = reason.unwrap_or("CloudFormation gave no reason");
+        Progress::Refused(reason.to_owned())
+    };
+    match (told.status(), told.execution_status()) {
+        (Some(ChangeSetStatus::Failed), _) | (_, Some(ExecutionStatus::Obsolete)) => reason(),
+        (
+            _,
+            Some(
+                ExecutionStatus::ExecuteInProgress
+                | ExecutionStatus::ExecuteComplete
+                | ExecutionStatus::ExecuteFailed,
+            ),
+        ) => Progress::Executed,
+        (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::Available)) => {
+            Progress::Ready
+        }
+        (
+            Some(
+                ChangeSetStatus::DeletePending
+                | ChangeSetStatus::DeleteInProgress
+                | ChangeSetStatus::DeleteComplete
+                | ChangeSetStatus::DeleteFailed,
+            ),
+            _,
+        ) => Progress::Refused("someone deleted its change set".to_owned()),
+        _ => Progress::Pending,
+    }
+}
+
+/// Executes the change set. If another worker was faster that is as good: the stack tells the rest.
+pub(super) async fn execute(client: &Client, set: &ChangeSet, token: &str) -> Result<(), Fault> {
+    let request = client
+        .execute_change_set()
+        .stack_name(&set.stack_id)
+        .change_set_name(&set.name)
+        .client_request_token(token)
+        // The API reference gives these two defaults differently in different places, so they are always sent: a
+        // failed creation is taken back, also where a resource's policy is to be retained.
+        .disable_rollback(false)
+        .retain_except_on_create(true);
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error) if is_executed(&error) => Ok(()),
+        Err(error) => Err(fault(format!("create stack {}", set.stack_id), &error)),
+    }
+}
+
+fn is_executed<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
+    is_missing(error)
+        || matches!(
+            error.code(),
+            Some(
+                "InvalidChangeSetStatus"
+                    | "InvalidChangeSetStatusException"
+                    | "TokenAlreadyExistsException"
+                    | "OperationInProgressException"
+            )
+        )
+        || says(error, "ValidationError", "_IN_PROGRESS")
+}
+
+fn parameters(spec: &StackSpec) -> Vec<Parameter> {
+    let pairs = spec.parameters.iter();
+    let parameter = |(key, value)| {
+        Parameter::builder()
+            .parameter_key(key)
+            .parameter_value(value)
+            .build()
+    };
+    pairs.map(parameter).collect()
+}
+
+fn tags(spec: &StackSpec) -> Vec<Tag> {
+    let pairs = spec.tags.iter();
+    pairs
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
+fn capabilities(spec: &StackSpec) -> Vec<Capability> {
+    let granted = spec.capabilities.iter();
+    granted
+        .map(|name| Capability::from(name.as_str()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(status: &str, execution: &str) -> Progress {
+        progress(
+            &DescribeChangeSetOutput::builder()
+                .status(status.into())
+                .execution_status(execution.into())
+                .status_reason("because")
+                .build(),
+        )
+    }
+
+    #[test]
+    fn a_change_set_is_executed_once_it_can_be() {
+        assert_eq!(told("CREATE_PENDING", "UNAVAILABLE"), Progress::Pending);
+        assert_eq!(told("CREATE_IN_PROGRESS", "UNAVAILABLE"), Progress::Pending);
+        assert_eq!(told("CREATE_COMPLETE", "UNAVAILABLE"), Progress::Pending);
+        assert_eq!(told("CREATE_COMPLETE", "AVAILABLE"), Progress::Ready);
+        for executed in ["EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED"] {
+            assert_eq!(told("CREATE_COMPLETE", executed), Progress::Executed);
+        }
+    }
+
+    #[test]
+    fn a_change_set_that_cannot_be_says_why() {
+        let because = Progress::Refused("because".to_owned());
+        assert_eq!(told("FAILED", "UNAVAILABLE"), because);
+        assert_eq!(told("CREATE_COMPLETE", "OBSOLETE"), because);
+        assert!(matches!(
+            told("DELETE_COMPLETE", "UNAVAILABLE"),
+            Progress::Refused(_)
+        ));
+    }
+}
