@@ -5,5 +5,8 @@
 //! three stories), then `worker` (poll, acknowledge, act, report). `aws` and `runner` implement the ports;
 //! `local` is a CodePipeline to try it all on. `docs/architecture.md` has the picture.
 
+pub mod aws;
+pub mod cli;
 pub mod clock;
 pub mod dice;
+pub mod local;

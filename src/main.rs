@@ -1,3 +1,8 @@
 //! The `bluestage` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    bluestage::cli::run().await
+}

@@ -1,0 +1,3 @@
+//! The only place for AWS SDK types.
+
+pub mod objects;
