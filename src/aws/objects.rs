@@ -3,11 +3,12 @@
 use std::error::Error;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::DisplayErrorContext;
-use aws_sdk_s3::operation::get_object::GetObjectError;
-use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
+
+/// The AWS-managed KMS key of S3. Leaving the key out means the same to S3, but not to every local one.
+const S3_OWN_KEY: &str = "alias/aws/s3";
 
 /// S3, as far as whole objects are concerned.
 #[derive(Debug, Clone)]
@@ -63,16 +64,7 @@ impl S3Objects {
             .set_version_id(version.map(str::to_owned))
             .send()
             .await;
-        let object = answer.map_err(|error| {
-            let missing = error
-                .as_service_error()
-                .is_some_and(GetObjectError::is_no_such_key);
-            fault(
-                missing,
-                error.as_service_error().and_then(|e| e.meta().code()),
-                &error,
-            )
-        })?;
+        let object = answer.map_err(|error| fault(&error))?;
         let revision = revision(object.e_tag.as_deref(), object.version_id);
         let body = object
             .body
@@ -94,16 +86,7 @@ impl S3Objects {
             .key(key)
             .send()
             .await;
-        let object = answer.map_err(|error| {
-            let missing = error
-                .as_service_error()
-                .is_some_and(HeadObjectError::is_not_found);
-            fault(
-                missing,
-                error.as_service_error().and_then(|e| e.meta().code()),
-                &error,
-            )
-        })?;
+        let object = answer.map_err(|error| fault(&error))?;
         Ok(revision(object.e_tag.as_deref(), object.version_id))
     }
 
@@ -122,29 +105,41 @@ impl S3Objects {
             .body(ByteStream::from(bytes));
         let request = request
             .server_side_encryption(ServerSideEncryption::AwsKms)
-            .set_ssekms_key_id(kms_key.map(str::to_owned));
+            .ssekms_key_id(kms_key.unwrap_or(S3_OWN_KEY));
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(fault(
-                false,
-                error.as_service_error().and_then(|e| e.meta().code()),
-                &error,
-            )),
+            Err(error) => Err(fault(&error)),
         }
     }
 }
 
-fn fault(missing: bool, code: Option<&str>, error: &(impl Error + 'static)) -> ObjectFault {
-    // A missing bucket or version is no modelled error of these operations; only the code tells.
-    if missing
-        || matches!(
-            code,
-            Some("NoSuchBucket" | "NoSuchKey" | "NoSuchVersion" | "NotFound")
-        )
-    {
-        return ObjectFault::NotFound;
+/// What went wrong, in S3's own words where it answered; the SDK's debug form of the whole exchange helps nobody.
+fn fault<E>(error: &SdkError<E>) -> ObjectFault
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    // A missing bucket or version is no modelled error of these operations; only the code tells. The answer to HEAD
+    // has no body, and so only the status to tell by.
+    let absent = error
+        .raw_response()
+        .is_some_and(|raw| raw.status().as_u16() == 404);
+    match (error.code(), error.message()) {
+        (Some("NoSuchBucket" | "NoSuchKey" | "NoSuchVersion" | "NotFound"), _) => {
+            ObjectFault::NotFound
+        }
+        _ if absent => ObjectFault::NotFound,
+        (Some(code), message) => {
+            ObjectFault::Other(format!("{code}: {}", message.unwrap_or_default()))
+        }
+        (None, _) => ObjectFault::Other(reasons(error)),
     }
-    ObjectFault::Other(DisplayErrorContext(error).to_string())
+}
+
+/// An error and its sources, in one line.
+fn reasons(error: &dyn Error) -> String {
+    let sources = std::iter::successors(error.source(), |source: &&dyn Error| (*source).source());
+    let tail: String = sources.map(|source| format!(": {source}")).collect();
+    format!("{error}{tail}")
 }
 
 fn revision(etag: Option<&str>, version_id: Option<String>) -> ObjectRevision {

@@ -12,6 +12,7 @@ import http.client
 import json
 import sys
 import time
+import traceback
 import urllib.parse
 import uuid
 
@@ -30,7 +31,7 @@ def check(name, held, shown=""):
     print(f"{'ok  ' if held else 'FAIL'} {name}{'' if held else f'   {shown!r}'}", flush=True)
 
 
-def refused(name, code, call, text="", **arguments):
+def refused(name, code, call, text="", /, **arguments):
     """Checks that a call is refused with this modelled error, whose message contains this text."""
     try:
         answer = call(**arguments)
@@ -206,7 +207,7 @@ def definitions(world):
         broken = {"name": "Test", "actions": [{**world.action("Run"), **changes}]}
         no(label, "InvalidActionDeclarationException", text, stages=[fetch, broken])
     no("one stage", "InvalidStructureException", "between 2 and 50", stages=good["stages"][:1])
-    no("a source later", "InvalidStructureException", "Source", stages=[good["stages"][0], {"name": "T", "actions": [world.source()]}])
+    no("a source later", "InvalidStructureException", "Source", stages=[good["stages"][0], {"name": "T", "actions": [world.source(namespace="other")]}])
     no("no source first", "InvalidStructureException", "Source", stages=[stage, {**stage, "name": "T2"}])
     no("two stages of one name", "InvalidStructureException", "unique", stages=[*good["stages"], stage])
     no("an empty stage", "InvalidStageDeclarationException", "no actions", stages=[good["stages"][0], {"name": "T", "actions": []}])
