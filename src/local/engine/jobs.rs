@@ -273,3 +273,101 @@ fn execution_of<'a>(state: &'a mut State, id: &str) -> Option<(&'a mut Execution
 fn unknown(id: &str) -> crate::local::error::ApiError {
     ErrorKind::JobNotFound.because(format!("Job with id '{id}' does not exist"))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::scenario::{Scenario, action};
+    use super::*;
+
+    fn started() -> Scenario {
+        let mut scenario = Scenario::with("PARALLEL", &[action("run", 1)], &json!({}));
+        scenario.start();
+        scenario
+    }
+
+    #[test]
+    fn each_redelivery_has_a_new_nonce_and_only_the_newest_acknowledges() {
+        let mut scenario = started();
+        let first = scenario.poll();
+        assert!(scenario.poll().is_empty());
+        scenario.pass(scenario.settings.redelivery);
+        let second = scenario.poll();
+        assert_eq!(first[0].0, second[0].0);
+        let stale = scenario.acknowledge(&first[0].0, &first[0].1).unwrap_err();
+        assert_eq!(stale.kind, ErrorKind::InvalidNonce);
+        let status = scenario.acknowledge(&second[0].0, &second[0].1).unwrap();
+        assert_eq!(status, JobStatus::InProgress);
+        scenario.pass(scenario.settings.redelivery);
+        assert!(
+            scenario.poll().is_empty(),
+            "an acknowledged job is never offered again"
+        );
+    }
+
+    #[test]
+    fn whether_the_owner_may_acknowledge_again_is_a_setting() {
+        let mut scenario = started();
+        let polled = scenario.poll();
+        let (id, nonce) = &polled[0];
+        scenario.acknowledge(id, nonce).unwrap();
+        assert_eq!(
+            scenario.acknowledge(id, nonce).unwrap(),
+            JobStatus::InProgress
+        );
+        scenario.settings.acknowledge_again = AcknowledgeAgain::Refused;
+        assert_eq!(
+            scenario.acknowledge(id, nonce).unwrap_err().kind,
+            ErrorKind::InvalidNonce
+        );
+    }
+
+    #[test]
+    fn a_result_is_taken_only_once_and_only_after_the_acknowledgement() {
+        let mut scenario = started();
+        let polled = scenario.poll();
+        let (id, nonce) = &polled[0];
+        assert_eq!(
+            scenario.succeed(id).unwrap_err().kind,
+            ErrorKind::InvalidJobState
+        );
+        scenario.acknowledge(id, nonce).unwrap();
+        scenario.succeed(id).unwrap();
+        assert_eq!(
+            scenario.fail(id).unwrap_err().kind,
+            ErrorKind::InvalidJobState
+        );
+        assert_eq!(
+            scenario.succeed("no").unwrap_err().kind,
+            ErrorKind::JobNotFound
+        );
+    }
+
+    #[test]
+    fn a_continuation_token_makes_a_new_job_after_the_delay() {
+        let mut scenario = started();
+        let first = scenario.take()["run"].clone();
+        scenario.go_on(&first, "half-way").unwrap();
+        assert!(scenario.poll().is_empty());
+        scenario.pass(scenario.settings.continuation);
+        let second = scenario.take()["run"].clone();
+        assert_ne!(first, second);
+        let (job, _, _) = job_context(&scenario.state, &second).unwrap();
+        assert_eq!(job.continuation.as_deref(), Some("half-way"));
+        assert_eq!(
+            job.action.action,
+            scenario.state.jobs.by_id[&first].action.action
+        );
+    }
+
+    #[test]
+    fn a_poll_hands_out_at_most_the_batch_and_leaves_the_rest_pollable() {
+        let mut scenario = started();
+        scenario.settings.batch_maximum = 1;
+        scenario.start();
+        assert_eq!(scenario.poll().len(), 1);
+        assert_eq!(scenario.poll().len(), 1);
+        assert!(scenario.poll().is_empty());
+    }
+}

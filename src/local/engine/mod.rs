@@ -16,6 +16,9 @@ mod state;
 mod stop;
 mod variables;
 
+#[cfg(test)]
+mod scenario;
+
 use std::time::{Duration, SystemTime};
 
 pub(crate) use act::{SourceArtifact, SourceFailure, fail_source, finish_source, link};

@@ -84,3 +84,96 @@ pub(crate) fn expire(state: &mut State, turn: &Turn<'_>) {
         fail_action(action, ("Timeout".to_owned(), message), turn);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::scenario::{Scenario, action};
+    use super::*;
+
+    fn stop_request(execution: &str, abandon: bool) -> StopRequest {
+        StopRequest {
+            pipeline: "p".to_owned(),
+            execution: execution.to_owned(),
+            abandon,
+            reason: "enough".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_stop_waits_for_what_runs_and_starts_nothing_more() {
+        let mut scenario =
+            Scenario::with("SUPERSEDED", &[action("a", 1), action("b", 2)], &json!({}));
+        let execution = scenario.start();
+        let jobs = scenario.take();
+        scenario
+            .change(|state, turn| stop(state, stop_request(&execution, false), turn))
+            .unwrap();
+        let again =
+            scenario.change(|state, turn| stop(state, stop_request(&execution, false), turn));
+        assert_eq!(again.unwrap_err().kind, ErrorKind::DuplicatedStopRequest);
+        scenario.succeed(&jobs["a"]).unwrap();
+        assert_eq!(
+            scenario.execution(&execution).status,
+            ExecutionStatus::Stopped
+        );
+        assert!(scenario.poll().is_empty());
+    }
+
+    #[test]
+    fn the_worker_of_an_abandoned_action_learns_it_from_its_report() {
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1)], &json!({}));
+        let execution = scenario.start();
+        let jobs = scenario.take();
+        scenario
+            .change(|state, turn| stop(state, stop_request(&execution, true), turn))
+            .unwrap();
+        let stopped = scenario.execution(&execution);
+        assert_eq!(stopped.status, ExecutionStatus::Stopped);
+        assert_eq!(stopped.actions[1].status, ActionStatus::Abandoned);
+        let late = scenario.succeed(&jobs["a"]).unwrap_err();
+        assert_eq!(late.kind, ErrorKind::InvalidJobState);
+    }
+
+    #[test]
+    fn an_execution_that_waits_can_be_stopped_and_lets_nobody_wait_behind_it() {
+        let mut scenario = Scenario::with("QUEUED", &[action("a", 1)], &json!({}));
+        let first = scenario.start();
+        let jobs = scenario.take();
+        let waiting = scenario.start();
+        scenario
+            .change(|state, turn| stop(state, stop_request(&waiting, false), turn))
+            .unwrap();
+        assert_eq!(
+            scenario.execution(&waiting).status,
+            ExecutionStatus::Stopped
+        );
+        scenario.succeed(&jobs["a"]).unwrap();
+        assert_eq!(
+            scenario.execution(&first).status,
+            ExecutionStatus::Succeeded
+        );
+    }
+
+    #[test]
+    fn an_action_times_out_across_its_continuation_jobs() {
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1)], &json!({}));
+        let execution = scenario.start();
+        let timeout = scenario.settings.action_timeout;
+        let job = scenario.take()["a"].clone();
+        scenario.go_on(&job, "token").unwrap();
+        scenario.pass(timeout);
+        let next = scenario.take()["a"].clone();
+        scenario.change(expire);
+        assert_eq!(
+            scenario.execution(&execution).status,
+            ExecutionStatus::Failed
+        );
+        assert_eq!(scenario.state.jobs.by_id[&next].status, JobStatus::TimedOut);
+        assert_eq!(
+            scenario.succeed(&next).unwrap_err().kind,
+            ErrorKind::InvalidJobState
+        );
+    }
+}
