@@ -11,6 +11,7 @@ pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod dice;
+pub mod local;
 pub mod ports;
 pub mod release;
 pub mod runner;

@@ -5,6 +5,7 @@
 //! - `jobs` is CodePipeline, [`action_types`] what a pipeline's author sees of us there;
 //! - `stacks` is CloudFormation;
 //! - `state_bucket`, at a [`StateLocation`], holds `stages` and `run_records`;
+//! - [`objects`] are plain objects, for the local CodePipeline;
 //! - `artifacts` are the pipelines' own objects, and `files` moves files for it and for `run_records`.
 //!
 //! Each adapter asks and answers; none sleeps, and none keeps anything in memory that matters. The SDK asks again by
@@ -17,6 +18,7 @@ mod fault;
 mod files;
 mod jobs;
 mod location;
+pub mod objects;
 mod run_records;
 mod stacks;
 mod stages;

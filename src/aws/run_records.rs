@@ -55,6 +55,11 @@ impl RunRecords for RunObjects {
             .map_err(|missed| into_fault(missed, doing))
     }
 
+    fn place(&self, stage: &StageName, run: &RunId) -> String {
+        let key = self.0.location.key(&bundle_of(stage, run));
+        format!("s3://{}/{key}", self.0.location.bucket())
+    }
+
     async fn read_bundle(&self, stage: &StageName, run: &RunId) -> Result<Option<Bundle>, Fault> {
         let doing = format!("fetch the reports of {run}");
         let home =

@@ -7,10 +7,22 @@ use tracing_subscriber::EnvFilter;
 #[derive(Args)]
 pub(super) struct Flags {
     /// How log lines look
-    #[arg(long, env = "BLUESTAGE_LOG_FORMAT", global = true, default_value = "text", value_enum)]
+    #[arg(
+        long,
+        env = "BLUESTAGE_LOG_FORMAT",
+        global = true,
+        default_value = "text",
+        value_enum
+    )]
     log_format: Format,
     /// Which log lines there are: error, warn, info, debug, or a filter such as `info,bluestage=debug`
-    #[arg(long, env = "BLUESTAGE_LOG", global = true, default_value = "info", value_name = "FILTER")]
+    #[arg(
+        long,
+        env = "BLUESTAGE_LOG",
+        global = true,
+        default_value = "info",
+        value_name = "FILTER"
+    )]
     log: String,
 }
 
@@ -23,10 +35,17 @@ enum Format {
 /// Starts to log. A panic is logged as one line, too, so that it is not lost among others.
 pub(super) fn start(flags: &Flags) {
     let filter = EnvFilter::builder().parse_lossy(&flags.log);
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match flags.log_format {
         Format::Text => subscriber.init(),
-        Format::Json => subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
+        Format::Json => subscriber
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .init(),
     }
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }

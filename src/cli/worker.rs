@@ -29,7 +29,12 @@ pub(super) struct Flags {
     #[arg(long, env = "BLUESTAGE_TEST_RUNS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     test_runs: u16,
     /// The PATH of test commands
-    #[arg(long, env = "BLUESTAGE_TEST_PATH", value_name = "PATH", default_value = "/usr/local/bin:/usr/bin:/bin")]
+    #[arg(
+        long,
+        env = "BLUESTAGE_TEST_PATH",
+        value_name = "PATH",
+        default_value = "/usr/local/bin:/usr/bin:/bin"
+    )]
     test_path: String,
     /// How many seconds a job is held at most before it is answered with its progress
     #[arg(long, env = "BLUESTAGE_HOLD_SECONDS", default_value = "20", value_parser = seconds, value_name = "SECONDS")]
@@ -85,7 +90,11 @@ async fn ports(flags: &Flags) -> Ports {
         stages: aws.stages,
         stacks: aws.stacks,
         artifacts: aws.artifacts,
-        test_runs: Arc::new(CommandRunner::new(runner, aws.run_records.clone(), clock.clone())),
+        test_runs: Arc::new(CommandRunner::new(
+            runner,
+            aws.run_records.clone(),
+            clock.clone(),
+        )),
         run_records: aws.run_records,
         clock,
         dice,
@@ -108,7 +117,10 @@ fn settings(flags: &Flags) -> Settings {
 
 /// The first signal stops the worker, the second cancels what it still holds. The handlers are there when this
 /// returns, so no signal is missed while the rest starts.
-fn listen_for_signals(stopping: CancellationToken, cancelled: CancellationToken) -> std::io::Result<()> {
+fn listen_for_signals(
+    stopping: CancellationToken,
+    cancelled: CancellationToken,
+) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {

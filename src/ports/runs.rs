@@ -68,7 +68,7 @@ pub trait TestRuns: Send + Sync {
     /// Ends the run's processes; its record then says that it was stopped. Nothing happens if it is not here.
     async fn stop(&self, run: &RunId);
 
-    /// Ends every run on this machine, because the worker stops.
+    /// Stops every run on this machine and waits until all their records say so: the worker is about to end.
     async fn stop_all(&self);
 }
 

@@ -113,11 +113,6 @@ impl CommandRunner {
         }
     }
 
-    /// Stops every run on this machine and waits until all their records say so: the worker is about to end.
-    pub async fn stop_all(&self) {
-        join_all(self.running.all().into_iter().map(stopped)).await;
-    }
-
     fn journal(&self, spec: &RunSpec, slot: &Slot) -> Journal {
         Journal {
             records: Arc::clone(&self.records),
@@ -173,6 +168,10 @@ impl TestRuns for CommandRunner {
         if let Some(watched) = self.running.find(run) {
             stopped(watched).await;
         }
+    }
+
+    async fn stop_all(&self) {
+        join_all(self.running.all().into_iter().map(stopped)).await;
     }
 }
 

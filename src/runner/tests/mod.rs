@@ -82,6 +82,10 @@ impl RunRecords for Memory {
         Ok(())
     }
 
+    fn place(&self, _: &StageName, run: &RunId) -> String {
+        format!("memory://{run}")
+    }
+
     async fn read_bundle(&self, _: &StageName, _: &RunId) -> Result<Option<Bundle>, Fault> {
         Ok(None)
     }

@@ -1,0 +1,259 @@
+//! `bluestage local`: a CodePipeline on this machine.
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_s3::config::ProvideCredentials;
+use clap::Args;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Trouble;
+use super::seconds::seconds;
+use crate::aws::objects::{ObjectFault, ObjectRevision, S3Objects};
+use crate::clock::SystemClock;
+use crate::dice::Dice;
+use crate::local::{
+    self, AcknowledgeAgain, JobCredentials, Local, Object, ObjectKey, Objects, ObjectsError,
+    Revision, Settings,
+};
+
+/// The flags of `bluestage local`. Region, credentials and S3 endpoint are those of every AWS tool: `AWS_REGION`,
+/// `AWS_ENDPOINT_URL` and so on.
+#[derive(Args)]
+pub(super) struct Flags {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, env = "BLUESTAGE_LOCAL_LISTEN", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// A file or directory with pipelines: CloudFormation templates, stack deployment files, CreatePipeline inputs
+    #[arg(
+        long,
+        env = "BLUESTAGE_LOCAL_PIPELINES",
+        value_delimiter = ':',
+        value_name = "DIR_OR_FILE"
+    )]
+    pipelines: Vec<PathBuf>,
+    /// A template parameter; fills or overrides it in every template that declares it
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    parameter: Vec<(String, String)>,
+    /// After how many seconds a job that nobody acknowledged is handed out again
+    #[arg(long, env = "BLUESTAGE_LOCAL_REDELIVERY_SECONDS", default_value = "10", value_parser = seconds)]
+    redelivery_seconds: Duration,
+    /// After how many seconds the job of a continuation token can be polled
+    #[arg(long, env = "BLUESTAGE_LOCAL_CONTINUATION_SECONDS", default_value = "1", value_parser = seconds)]
+    continuation_seconds: Duration,
+    /// The most jobs that one poll returns
+    #[arg(long, env = "BLUESTAGE_LOCAL_BATCH_MAX", default_value_t = 10)]
+    batch_max: usize,
+    /// How many seconds pass between two looks at the S3 sources
+    #[arg(long, env = "BLUESTAGE_LOCAL_SOURCE_POLL_SECONDS", default_value = "5", value_parser = seconds)]
+    source_poll_seconds: Duration,
+    /// After how many seconds an action times out
+    #[arg(long, env = "BLUESTAGE_LOCAL_ACTION_TIMEOUT_SECONDS", default_value = "86400", value_parser = seconds)]
+    action_timeout_seconds: Duration,
+    /// Refuse an acknowledgement that the owner of a job repeats
+    #[arg(long, env = "BLUESTAGE_LOCAL_REFUSE_ACKNOWLEDGE_AGAIN")]
+    refuse_acknowledge_again: bool,
+    /// Do not start a pipeline when CreatePipeline creates it
+    #[arg(long, env = "BLUESTAGE_LOCAL_NO_START_ON_CREATE")]
+    no_start_on_create: bool,
+    /// The account id in ARNs and jobs
+    #[arg(long, env = "BLUESTAGE_LOCAL_ACCOUNT_ID", default_value = "000000000000", value_parser = account_id)]
+    account_id: String,
+    /// The endpoint of S3, if it differs from AWS_ENDPOINT_URL
+    #[arg(long, env = "AWS_ENDPOINT_URL_S3", value_name = "URL")]
+    s3_endpoint: Option<String>,
+    /// Use an S3 that is not on this machine
+    #[arg(long, env = "BLUESTAGE_LOCAL_ALLOW_REMOTE_S3")]
+    allow_remote_s3: bool,
+}
+
+/// Runs until SIGTERM or Ctrl-C.
+pub(super) async fn run(flags: Flags) -> Result<(), Trouble> {
+    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let objects = s3(&flags, &aws)?;
+    let settings = settings(&flags, &aws).await?;
+    let local = Local::new(
+        settings,
+        Arc::new(objects),
+        Arc::new(SystemClock::start()),
+        Dice::fresh(),
+    );
+    let loaded = local.load(&flags.pipelines, &flags.parameter)?;
+    tracing::info!(action_types = ?loaded.action_types, pipelines = ?loaded.pipelines, skipped = ?loaded.skipped, "loaded");
+    let ended = stopped()?;
+    let listener = TcpListener::bind(flags.listen).await?;
+    announce(listener.local_addr()?)?;
+    local::serve(listener, Arc::new(local), ended).await?;
+    Ok(())
+}
+
+/// Says that it is ready, and where: one line of JSON, for whoever started it.
+fn announce(address: SocketAddr) -> std::io::Result<()> {
+    let line = serde_json::json!({"listening": format!("http://{address}")});
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// Ends at the first signal. The handlers are there from the call on, so no signal is missed while starting.
+fn stopped() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+    })
+}
+
+/// S3, if it is on this machine: a local world must not be mistaken for the real one.
+fn s3(flags: &Flags, aws: &SdkConfig) -> Result<S3Objects, Trouble> {
+    let endpoint = flags.s3_endpoint.as_deref().or(aws.endpoint_url());
+    if !flags.allow_remote_s3 && !endpoint.is_some_and(is_loopback) {
+        let place = endpoint.unwrap_or("AWS itself");
+        let message = format!(
+            "the S3 endpoint is {place}, which is not on this machine; set AWS_ENDPOINT_URL to a local S3, or give \
+             --allow-remote-s3 if that is meant"
+        );
+        return Err(message.into());
+    }
+    let mut config = aws_sdk_s3::config::Builder::from(aws);
+    if let Some(endpoint) = endpoint {
+        // Local S3s have no DNS name per bucket.
+        config = config.endpoint_url(endpoint).force_path_style(true);
+    }
+    Ok(S3Objects::new(aws_sdk_s3::Client::from_conf(
+        config.build(),
+    )))
+}
+
+fn is_loopback(endpoint: &str) -> bool {
+    let Ok(uri) = endpoint.parse::<axum::http::Uri>() else {
+        return false;
+    };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+async fn settings(flags: &Flags, aws: &SdkConfig) -> Result<Settings, Trouble> {
+    let provider = aws
+        .credentials_provider()
+        .ok_or("there are no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")?;
+    let credentials = provider.provide_credentials().await?;
+    let job_credentials = JobCredentials {
+        access_key_id: credentials.access_key_id().to_owned(),
+        secret_access_key: SecretString::from(credentials.secret_access_key().to_owned()),
+        session_token: credentials
+            .session_token()
+            .map(|token| SecretString::from(token.to_owned())),
+    };
+    let mut settings = Settings::with_credentials(job_credentials);
+    settings.redelivery = flags.redelivery_seconds;
+    settings.continuation = flags.continuation_seconds;
+    settings.batch_maximum = flags.batch_max;
+    settings.source_poll = flags.source_poll_seconds;
+    settings.action_timeout = flags.action_timeout_seconds;
+    settings.start_on_create = !flags.no_start_on_create;
+    settings.account_id.clone_from(&flags.account_id);
+    if flags.refuse_acknowledge_again {
+        settings.acknowledge_again = AcknowledgeAgain::Refused;
+    }
+    if let Some(region) = aws.region() {
+        settings.region = region.to_string();
+    }
+    Ok(settings)
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a parameter is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    let valid = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
+    valid
+        .then(|| text.to_owned())
+        .ok_or_else(|| "an account id has 12 digits".to_owned())
+}
+
+#[async_trait]
+impl Objects for S3Objects {
+    async fn read(
+        &self,
+        object: &ObjectKey,
+        version: Option<&str>,
+    ) -> Result<Object, ObjectsError> {
+        let stored = Self::read(self, &object.bucket, &object.key, version)
+            .await
+            .map_err(unavailable)?;
+        Ok(Object {
+            bytes: stored.bytes,
+            revision: revision(stored.revision),
+        })
+    }
+
+    async fn head(&self, object: &ObjectKey) -> Result<Revision, ObjectsError> {
+        let stored = Self::head(self, &object.bucket, &object.key).await;
+        stored.map(revision).map_err(unavailable)
+    }
+
+    async fn write(
+        &self,
+        object: &ObjectKey,
+        bytes: Vec<u8>,
+        kms_key: Option<&str>,
+    ) -> Result<(), ObjectsError> {
+        let place = (object.bucket.as_str(), object.key.as_str());
+        Self::write(self, place, bytes, kms_key)
+            .await
+            .map_err(unavailable)
+    }
+}
+
+fn revision(stored: ObjectRevision) -> Revision {
+    Revision {
+        etag: stored.etag,
+        version_id: stored.version_id,
+    }
+}
+
+fn unavailable(fault: ObjectFault) -> ObjectsError {
+    match fault {
+        ObjectFault::NotFound => ObjectsError::NotFound,
+        ObjectFault::Other(why) => ObjectsError::Other(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for local in [
+            "http://127.0.0.1:4566",
+            "http://localhost:1",
+            "http://[::1]:9000",
+        ] {
+            assert!(is_loopback(local), "{local}");
+        }
+        for remote in [
+            "https://s3.us-east-1.amazonaws.com",
+            "http://127.0.0.1.example.com",
+            "http://10.0.0.1",
+        ] {
+            assert!(!is_loopback(remote), "{remote}");
+        }
+    }
+}

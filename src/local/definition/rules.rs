@@ -1,0 +1,294 @@
+//! What CreatePipeline and UpdatePipeline refuse, beyond the shape of the request.
+//!
+//! The rules and limits are those of the user guide ("Pipeline structure reference", "Quotas"). What the local
+//! CodePipeline cannot run is refused here too, by name: a pipeline that is accepted runs as it would on AWS.
+
+use std::collections::BTreeSet;
+
+use super::pipeline::PipelineType;
+use super::{
+    ActionDeclaration, ExecutionMode, FailureResult, PipelineDeclaration, PipelineStage,
+    RegisteredTypes, is_s3_source,
+};
+use crate::local::error::{Answer, ErrorKind};
+
+/// A pipeline has 2 to 50 stages (AWS quotas page).
+const STAGES: std::ops::RangeInclusive<usize> = 2..=50;
+/// A pipeline stage has at most 50 actions (AWS quotas page).
+const MOST_ACTIONS: usize = 50;
+/// A pipeline has at most 500 actions (AWS quotas page).
+const MOST_ACTIONS_IN_ALL: usize = 500;
+/// The value of a queryable property has at most 20 characters (API reference of ActionConfigurationProperty).
+const LONGEST_QUERYABLE: usize = 20;
+
+/// Checks a pipeline against the rules and the registered action types.
+pub(crate) fn check(pipeline: &PipelineDeclaration, types: &RegisteredTypes) -> Answer<()> {
+    check_pipeline(pipeline)?;
+    check_sources(pipeline)?;
+    for stage in &pipeline.stages {
+        check_pipeline_stage(stage)?;
+        for action in &stage.actions {
+            check_action(action, types)?;
+        }
+    }
+    check_artifacts(pipeline)
+}
+
+fn check_pipeline(pipeline: &PipelineDeclaration) -> Answer<()> {
+    let refuse = |message: &str| Err(ErrorKind::InvalidStructure.because(message));
+    let v2_only =
+        pipeline.execution_mode != ExecutionMode::Superseded || !pipeline.variables.is_empty();
+    if pipeline.artifact_store.is_some() == pipeline.artifact_stores.is_some() {
+        return refuse("Pipeline must have either artifactStore or artifactStores, and not both");
+    }
+    if !STAGES.contains(&pipeline.stages.len()) {
+        return refuse(
+            "Pipeline has invalid number of stages. It should have between 2 and 50 stages",
+        );
+    }
+    if pipeline.pipeline_type == PipelineType::V1 && v2_only {
+        return refuse(
+            "Pipeline variables and the execution modes QUEUED and PARALLEL need pipelineType V2",
+        );
+    }
+    if !pipeline.triggers.is_empty() {
+        return refuse(
+            "Triggers are not supported by the local CodePipeline; it has S3 sources only",
+        );
+    }
+    if pipeline.actions().count() > MOST_ACTIONS_IN_ALL {
+        return Err(ErrorKind::LimitExceeded.because("Pipeline has more than 500 actions"));
+    }
+    if let Some(twice) = repeated(pipeline.stages.iter().map(|stage| &stage.name)) {
+        return refuse(&format!(
+            "Pipeline has a duplicate stage name '{twice}'. Stage names must be unique within a pipeline"
+        ));
+    }
+    let namespaces = pipeline
+        .actions()
+        .filter_map(|(_, action)| action.namespace.as_ref());
+    match repeated(namespaces) {
+        Some(twice) => refuse(&format!(
+            "Variable namespace '{twice}' is used by two actions; namespaces must be unique within a pipeline"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Source actions are in the first pipeline stage, and nothing else is.
+fn check_sources(pipeline: &PipelineDeclaration) -> Answer<()> {
+    for (index, stage) in pipeline.stages.iter().enumerate() {
+        let (first, name) = (index == 0, &stage.name);
+        for action in &stage.actions {
+            let source = action.action_type_id.category == "Source";
+            let message = match (first, source) {
+                (true, false) => format!(
+                    "Pipeline stage '{name}' should only have Source actions, as it is the first"
+                ),
+                (false, true) => format!(
+                    "Pipeline stage '{name}' must not have Source actions: only the first may"
+                ),
+                (true, true) | (false, false) => continue,
+            };
+            return Err(ErrorKind::InvalidStructure.because(message));
+        }
+    }
+    Ok(())
+}
+
+fn check_pipeline_stage(stage: &PipelineStage) -> Answer<()> {
+    let name = &stage.name;
+    let refuse = |message: String| Err(ErrorKind::InvalidStageDeclaration.because(message));
+    if stage.actions.is_empty() {
+        return refuse(format!(
+            "Stage '{name}' has no actions. It should have at least 1 action"
+        ));
+    }
+    if stage.actions.len() > MOST_ACTIONS {
+        return refuse(format!(
+            "Stage '{name}' has more than {MOST_ACTIONS} actions"
+        ));
+    }
+    if let Some(twice) = repeated(stage.actions.iter().map(|action| &action.name)) {
+        return refuse(format!(
+            "Stage '{name}' has a duplicate action name '{twice}'. Action names must be unique within a stage"
+        ));
+    }
+    if !stage.blockers.is_empty() {
+        let message = format!("Stage '{name}' has blockers, which AWS reserves for itself");
+        return Err(ErrorKind::InvalidBlockerDeclaration.because(message));
+    }
+    let on_failure = stage.on_failure.as_ref();
+    let result = on_failure.and_then(|rule| rule.result);
+    let conditions = on_failure.is_some_and(|rule| !rule.conditions.is_empty());
+    if conditions || stage.on_success.is_some() || stage.before_entry.is_some() {
+        return refuse(format!(
+            "Stage '{name}' has conditions, which the local CodePipeline does not support; remove them for the local run"
+        ));
+    }
+    if matches!(result, Some(FailureResult::Rollback | FailureResult::Skip)) {
+        return refuse(format!(
+            "Stage '{name}' has an onFailure result that the local CodePipeline does not support; it supports RETRY and FAIL"
+        ));
+    }
+    Ok(())
+}
+
+fn check_action(action: &ActionDeclaration, types: &RegisteredTypes) -> Answer<()> {
+    let (name, id) = (&action.name, &action.action_type_id);
+    let refuse = |message: String| Err(ErrorKind::InvalidActionDeclaration.because(message));
+    if id.owner != "Custom" && !is_s3_source(id) {
+        let custom: Vec<String> = types
+            .all()
+            .map(|known| {
+                format!(
+                    "{}/{}/{}",
+                    known.id.owner, known.id.category, known.id.provider
+                )
+            })
+            .collect();
+        let custom = custom.join(", ");
+        return refuse(format!(
+            "Action '{name}': {id} is not supported by the local CodePipeline; it supports {custom}, and custom action types that you create"
+        ));
+    }
+    let Some(known) = types.find(id) else {
+        return refuse(format!(
+            "{id} in action '{name}' is not available; create the action type first"
+        ));
+    };
+    for count in [
+        (
+            "input",
+            action.input_artifacts.len(),
+            known.input_artifact_details,
+        ),
+        (
+            "output",
+            action.output_artifacts.len(),
+            known.output_artifact_details,
+        ),
+    ] {
+        let (kind, given, allowed) = count;
+        if !(allowed.minimum_count..=allowed.maximum_count).contains(&given) {
+            let (least, most) = (allowed.minimum_count, allowed.maximum_count);
+            return refuse(format!(
+                "Action '{name}' has {given} {kind} artifacts; its action type takes {least} to {most}"
+            ));
+        }
+    }
+    let foreign = [
+        ("commands", action.commands.is_some()),
+        ("outputVariables", action.output_variables.is_some()),
+        (
+            "environmentVariables",
+            action.environment_variables.is_some(),
+        ),
+        ("timeoutInMinutes", action.timeout_in_minutes.is_some()),
+    ];
+    if let Some((member, _)) = foreign.into_iter().find(|(_, used)| *used) {
+        return refuse(format!(
+            "Action '{name}' has '{member}', which its action type does not support"
+        ));
+    }
+    if id.owner == "Custom" && action.region.is_some() {
+        return refuse(format!(
+            "Action '{name}' has a region; custom actions cannot be cross-Region"
+        ));
+    }
+    check_configuration(action, types)
+}
+
+fn check_configuration(action: &ActionDeclaration, types: &RegisteredTypes) -> Answer<()> {
+    let name = &action.name;
+    let refuse = |message: String| Err(ErrorKind::InvalidActionDeclaration.because(message));
+    let Some(known) = types.find(&action.action_type_id) else {
+        return Ok(());
+    };
+    let unknown = action
+        .configuration
+        .keys()
+        .find(|key| known.property(key).is_none());
+    if let Some(key) = unknown {
+        return refuse(format!(
+            "Action configuration for action '{name}' contains unknown configuration '{key}'"
+        ));
+    }
+    for property in &known.action_configuration_properties {
+        let key = &property.name;
+        let Some(value) = action.configuration.get(key) else {
+            if property.required {
+                return refuse(format!(
+                    "Action configuration for action '{name}' is missing required configuration '{key}'"
+                ));
+            }
+            continue;
+        };
+        // A value with a variable in it is only known when the action starts.
+        let typed = value.contains("#{")
+            || match property.kind.as_deref() {
+                Some("Number") => value.parse::<f64>().is_ok(),
+                Some("Boolean") => value == "true" || value == "false",
+                _ => true,
+            };
+        if !typed {
+            let kind = property.kind.as_deref().unwrap_or_default();
+            return refuse(format!(
+                "Action configuration for action '{name}' has a value for '{key}' that is not a {kind}"
+            ));
+        }
+        if property.queryable && value.chars().count() > LONGEST_QUERYABLE {
+            return refuse(format!(
+                "Action configuration for action '{name}' has a value for the queryable property '{key}' that is longer than {LONGEST_QUERYABLE} characters"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// An artifact has one producer, and that runs before its consumers.
+fn check_artifacts(pipeline: &PipelineDeclaration) -> Answer<()> {
+    let outputs = pipeline
+        .actions()
+        .flat_map(|(_, action)| &action.output_artifacts);
+    if let Some(twice) = repeated(outputs.map(|artifact| &artifact.name)) {
+        let message = format!("Output artifact name '{twice}' must be unique within the pipeline");
+        return Err(ErrorKind::InvalidActionDeclaration.because(message));
+    }
+    let mut made: BTreeSet<&str> = BTreeSet::new();
+    for stage in &pipeline.stages {
+        let mut actions: Vec<&ActionDeclaration> = stage.actions.iter().collect();
+        actions.sort_by_key(|action| action.run_order);
+        for together in actions.chunk_by(|a, b| a.run_order == b.run_order) {
+            check_inputs(together, &made)?;
+            let outputs = together.iter().flat_map(|action| &action.output_artifacts);
+            made.extend(outputs.map(|artifact| artifact.name.as_str()));
+        }
+    }
+    Ok(())
+}
+
+fn check_inputs(actions: &[&ActionDeclaration], made: &BTreeSet<&str>) -> Answer<()> {
+    for action in actions {
+        let missing = action
+            .input_artifacts
+            .iter()
+            .find(|input| !made.contains(input.name.as_str()));
+        if let Some(input) = missing {
+            let message = format!(
+                "Input Artifact Bundle {} in action {} is not the output of an action that runs before it",
+                input.name, action.name
+            );
+            return Err(ErrorKind::InvalidActionDeclaration.because(message));
+        }
+    }
+    Ok(())
+}
+
+fn repeated<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a str> {
+    let mut seen = BTreeSet::new();
+    names
+        .into_iter()
+        .find(|name| !seen.insert(name.as_str()))
+        .map(String::as_str)
+}

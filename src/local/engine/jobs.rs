@@ -1,0 +1,373 @@
+//! Jobs: workers poll for them, acknowledge them, and report.
+//!
+//! The rules are the API reference's; where it is silent, `settings.rs` says what was chosen and why.
+
+use std::collections::BTreeMap;
+
+use super::Turn;
+use super::act::{execution_url, fail_action, succeed_action};
+use super::state::{ActionExecution, Execution, Job, JobStatus, State};
+use crate::local::definition::{ActionType, ActionTypeId};
+use crate::local::error::{Answer, ErrorKind};
+use crate::local::settings::AcknowledgeAgain;
+
+/// All output variables of one action together have at most this many bytes (AWS quotas page: 122,880).
+const LARGEST_OUTPUT_VARIABLES: usize = 122_880;
+
+/// Progress that a worker reports.
+#[derive(Default)]
+pub(crate) struct Progress {
+    pub(crate) summary: Option<String>,
+    pub(crate) external_id: Option<String>,
+    pub(crate) percent: Option<u64>,
+}
+
+/// A report of success, or of progress when it carries a continuation token.
+#[derive(Default)]
+pub(crate) struct JobSuccess {
+    pub(crate) continuation: Option<String>,
+    pub(crate) progress: Progress,
+    pub(crate) variables: BTreeMap<String, String>,
+    /// Id and summary of the revision that a source action found.
+    pub(crate) revision: Option<(String, Option<String>)>,
+}
+
+/// A report of failure.
+pub(crate) struct JobFailure {
+    pub(crate) kind: String,
+    pub(crate) message: String,
+    pub(crate) external_id: Option<String>,
+}
+
+/// Hands out the jobs of an action type that are due, oldest first; returns their ids.
+pub(crate) fn poll(
+    state: &mut State,
+    type_id: &ActionTypeId,
+    (batch, query): (Option<usize>, &BTreeMap<String, String>),
+    turn: &Turn<'_>,
+) -> Answer<Vec<String>> {
+    if type_id.owner != "Custom" {
+        let message = format!("ActionType with owner '{}' is not supported", type_id.owner);
+        return Err(ErrorKind::Validation.because(message));
+    }
+    let Some(known) = state.types.find(type_id) else {
+        return Err(ErrorKind::ActionTypeNotFound.because(format!("{type_id} is not available")));
+    };
+    check_query(known, query)?;
+    let maximum = turn.settings.batch_maximum;
+    let batch = batch.unwrap_or(maximum).min(maximum);
+    let due = state.jobs.open.iter().filter(|id| {
+        let job = state.jobs.by_id.get(*id);
+        job.is_some_and(|job| {
+            job.type_id == *type_id && job.due <= turn.elapsed && matches_query(state, job, query)
+        })
+    });
+    let ids: Vec<String> = due.take(batch).cloned().collect();
+    for id in &ids {
+        if let Some(job) = state.jobs.by_id.get_mut(id) {
+            job.status = JobStatus::Dispatched;
+            job.nonce += 1;
+            job.due = turn.elapsed + turn.settings.redelivery;
+        }
+    }
+    Ok(ids)
+}
+
+/// A type with a queryable property must be asked by it; one without must not be.
+fn check_query(known: &ActionType, query: &BTreeMap<String, String>) -> Answer<()> {
+    let asked = query.keys().next().map(String::as_str);
+    let queryable = known.queryable().map(|property| property.name.as_str());
+    let message = match (queryable, asked) {
+        (Some(name), None) => format!(
+            "{} has the queryable property '{name}'; queryParam must give its value",
+            known.id
+        ),
+        (Some(name), Some(other)) if name != other => {
+            format!("{} is queryable by '{name}', not by '{other}'", known.id)
+        }
+        (None, Some(other)) => format!(
+            "{} has no queryable property '{other}'; queryParam must be empty",
+            known.id
+        ),
+        _ => return Ok(()),
+    };
+    Err(ErrorKind::Validation.because(message))
+}
+
+fn matches_query(state: &State, job: &Job, query: &BTreeMap<String, String>) -> bool {
+    let found = find(state, job);
+    query.iter().all(|(name, wanted)| {
+        let value = found.and_then(|(_, action)| action.resolved.get(name));
+        value.is_some_and(|value| value == wanted)
+    })
+}
+
+fn find<'a>(state: &'a State, job: &Job) -> Option<(&'a Execution, &'a ActionExecution)> {
+    let execution = state
+        .pipelines
+        .get(&job.action.pipeline)?
+        .execution(&job.action.execution)?;
+    let action = execution
+        .actions
+        .iter()
+        .find(|action| action.id == job.action.action)?;
+    Some((execution, action))
+}
+
+/// A job with all that its worker is told.
+pub(crate) fn job_context<'a>(
+    state: &'a State,
+    id: &str,
+) -> Answer<(&'a Job, &'a Execution, &'a ActionExecution)> {
+    let job = state.jobs.by_id.get(id).ok_or_else(|| unknown(id))?;
+    let (execution, action) = find(state, job).ok_or_else(|| unknown(id))?;
+    Ok((job, execution, action))
+}
+
+/// The job is the caller's, if it holds the newest nonce.
+pub(crate) fn acknowledge(
+    state: &mut State,
+    id: &str,
+    nonce: &str,
+    turn: &Turn<'_>,
+) -> Answer<JobStatus> {
+    let job = state.jobs.by_id.get_mut(id).ok_or_else(|| unknown(id))?;
+    let again = job.status != JobStatus::Dispatched;
+    let refused = again && turn.settings.acknowledge_again == AcknowledgeAgain::Refused;
+    if job.nonce == 0 || nonce != job.nonce.to_string() || refused {
+        let message = format!(
+            "The nonce '{nonce}' for job '{id}' is not valid: the job was handed out again or is taken"
+        );
+        return Err(ErrorKind::InvalidNonce.because(message));
+    }
+    if !again {
+        job.status = JobStatus::InProgress;
+        state.jobs.open.retain(|open| open != id);
+    }
+    Ok(state.jobs.by_id[id].status)
+}
+
+/// PutJobSuccessResult: the action is done, or goes on in a new job that carries the continuation token.
+pub(crate) fn put_success(
+    state: &mut State,
+    id: &str,
+    report: JobSuccess,
+    turn: &Turn<'_>,
+) -> Answer<()> {
+    check_in_progress(state, id)?;
+    if report.continuation.is_some() && !report.variables.is_empty() {
+        let message = "outputVariables must not be given together with a continuationToken";
+        return Err(ErrorKind::Validation.because(message));
+    }
+    let size: usize = report
+        .variables
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if size > LARGEST_OUTPUT_VARIABLES {
+        let message = format!(
+            "The output variables have {size} bytes; at most {LARGEST_OUTPUT_VARIABLES} are allowed"
+        );
+        return Err(ErrorKind::OutputVariablesSizeExceeded.because(message));
+    }
+    note(state, id, report.progress, turn);
+    state.jobs.close(id, JobStatus::Succeeded);
+    if let Some(token) = report.continuation {
+        go_on(state, id, token, turn);
+        return Ok(());
+    }
+    let Some((execution, action_id)) = execution_of(state, id) else {
+        return Ok(());
+    };
+    if let (Some((revision, summary)), Some(action)) =
+        (report.revision, execution.action_mut(&action_id))
+    {
+        for output in &mut action.outputs {
+            output.revision = Some(revision.clone());
+            output.revision_summary.clone_from(&summary);
+        }
+    }
+    succeed_action(execution, &action_id, report.variables, turn);
+    Ok(())
+}
+
+/// PutJobFailureResult: the action failed.
+pub(crate) fn put_failure(
+    state: &mut State,
+    id: &str,
+    report: JobFailure,
+    turn: &Turn<'_>,
+) -> Answer<()> {
+    check_in_progress(state, id)?;
+    let progress = Progress {
+        external_id: report.external_id,
+        ..Progress::default()
+    };
+    note(state, id, progress, turn);
+    state.jobs.close(id, JobStatus::Failed);
+    if let Some((execution, action_id)) = execution_of(state, id)
+        && let Some(action) = execution.action_mut(&action_id)
+    {
+        fail_action(action, (report.kind, report.message), turn);
+    }
+    Ok(())
+}
+
+fn check_in_progress(state: &State, id: &str) -> Answer<()> {
+    let status = state.jobs.by_id.get(id).ok_or_else(|| unknown(id))?.status;
+    if status == JobStatus::InProgress {
+        return Ok(());
+    }
+    let message = format!(
+        "Job '{id}' is in state {status:?}; a result can only be put for a job that is InProgress"
+    );
+    Err(ErrorKind::InvalidJobState.because(message))
+}
+
+/// Records progress on the action. What is not reported stays as it was.
+fn note(state: &mut State, id: &str, progress: Progress, turn: &Turn<'_>) {
+    let Some(job) = state.jobs.by_id.get(id) else {
+        return;
+    };
+    let known = state.types.find(&job.type_id).cloned();
+    let Some((execution, action_id)) = execution_of(state, id) else {
+        return;
+    };
+    let Some(action) = execution.action_mut(&action_id) else {
+        return;
+    };
+    action.external_id = progress.external_id.or(action.external_id.take());
+    action.summary = progress.summary.or(action.summary.take());
+    action.percent = progress.percent.or(action.percent);
+    action.external_url = known.and_then(|known| execution_url(action, &known));
+    action.updated = turn.now;
+}
+
+/// The next job of the same action execution: a new id, to be polled and acknowledged like any other.
+fn go_on(state: &mut State, id: &str, token: String, turn: &Turn<'_>) {
+    let Some(done) = state.jobs.by_id.get(id) else {
+        return;
+    };
+    let next = Job {
+        id: turn.dice.uuid(),
+        action: done.action.clone(),
+        type_id: done.type_id.clone(),
+        status: JobStatus::Queued,
+        nonce: 0,
+        due: turn.elapsed + turn.settings.continuation,
+        continuation: Some(token),
+        encryption_key: done.encryption_key.clone(),
+    };
+    state.jobs.add(next);
+}
+
+fn execution_of<'a>(state: &'a mut State, id: &str) -> Option<(&'a mut Execution, String)> {
+    let reference = state.jobs.by_id.get(id)?.action.clone();
+    let execution = state
+        .pipelines
+        .get_mut(&reference.pipeline)?
+        .execution_mut(&reference.execution)?;
+    Some((execution, reference.action))
+}
+
+fn unknown(id: &str) -> crate::local::error::ApiError {
+    ErrorKind::JobNotFound.because(format!("Job with id '{id}' does not exist"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::scenario::{Scenario, action};
+    use super::*;
+
+    fn started() -> Scenario {
+        let mut scenario = Scenario::with("PARALLEL", &[action("run", 1)], &json!({}));
+        scenario.start();
+        scenario
+    }
+
+    #[test]
+    fn each_redelivery_has_a_new_nonce_and_only_the_newest_acknowledges() {
+        let mut scenario = started();
+        let first = scenario.poll();
+        assert!(scenario.poll().is_empty());
+        scenario.pass(scenario.settings.redelivery);
+        let second = scenario.poll();
+        assert_eq!(first[0].0, second[0].0);
+        let stale = scenario.acknowledge(&first[0].0, &first[0].1).unwrap_err();
+        assert_eq!(stale.kind, ErrorKind::InvalidNonce);
+        let status = scenario.acknowledge(&second[0].0, &second[0].1).unwrap();
+        assert_eq!(status, JobStatus::InProgress);
+        scenario.pass(scenario.settings.redelivery);
+        assert!(
+            scenario.poll().is_empty(),
+            "an acknowledged job is never offered again"
+        );
+    }
+
+    #[test]
+    fn whether_the_owner_may_acknowledge_again_is_a_setting() {
+        let mut scenario = started();
+        let polled = scenario.poll();
+        let (id, nonce) = &polled[0];
+        scenario.acknowledge(id, nonce).unwrap();
+        assert_eq!(
+            scenario.acknowledge(id, nonce).unwrap(),
+            JobStatus::InProgress
+        );
+        scenario.settings.acknowledge_again = AcknowledgeAgain::Refused;
+        assert_eq!(
+            scenario.acknowledge(id, nonce).unwrap_err().kind,
+            ErrorKind::InvalidNonce
+        );
+    }
+
+    #[test]
+    fn a_result_is_taken_only_once_and_only_after_the_acknowledgement() {
+        let mut scenario = started();
+        let polled = scenario.poll();
+        let (id, nonce) = &polled[0];
+        assert_eq!(
+            scenario.succeed(id).unwrap_err().kind,
+            ErrorKind::InvalidJobState
+        );
+        scenario.acknowledge(id, nonce).unwrap();
+        scenario.succeed(id).unwrap();
+        assert_eq!(
+            scenario.fail(id).unwrap_err().kind,
+            ErrorKind::InvalidJobState
+        );
+        assert_eq!(
+            scenario.succeed("no").unwrap_err().kind,
+            ErrorKind::JobNotFound
+        );
+    }
+
+    #[test]
+    fn a_continuation_token_makes_a_new_job_after_the_delay() {
+        let mut scenario = started();
+        let first = scenario.take()["run"].clone();
+        scenario.go_on(&first, "half-way").unwrap();
+        assert!(scenario.poll().is_empty());
+        scenario.pass(scenario.settings.continuation);
+        let second = scenario.take()["run"].clone();
+        assert_ne!(first, second);
+        let (job, _, _) = job_context(&scenario.state, &second).unwrap();
+        assert_eq!(job.continuation.as_deref(), Some("half-way"));
+        assert_eq!(
+            job.action.action,
+            scenario.state.jobs.by_id[&first].action.action
+        );
+    }
+
+    #[test]
+    fn a_poll_hands_out_at_most_the_batch_and_leaves_the_rest_pollable() {
+        let mut scenario = started();
+        scenario.settings.batch_maximum = 1;
+        scenario.start();
+        assert_eq!(scenario.poll().len(), 1);
+        assert_eq!(scenario.poll().len(), 1);
+        assert!(scenario.poll().is_empty());
+    }
+}

@@ -1,0 +1,348 @@
+//! Executions move through their pipeline stages.
+//!
+//! After every change the whole state is asked "what can happen now?" until nothing can: the answer depends on how
+//! things are, not on what happened, so no event can be missed.
+
+use super::act::{Desk, start_action};
+use super::state::{
+    ActionStatus, Execution, ExecutionStatus, Pipeline, RetryTrigger, StageStatus, State,
+};
+use super::{Turn, retry};
+use crate::local::definition::{ExecutionMode, PipelineStage};
+
+/// Lets everything happen that can.
+pub(crate) fn settle(state: &mut State, turn: &Turn<'_>) {
+    let State {
+        pipelines,
+        jobs,
+        sources,
+        ..
+    } = state;
+    let mut desk = Desk {
+        jobs,
+        sources,
+        turn,
+    };
+    for pipeline in pipelines.values_mut() {
+        while step(pipeline, &mut desk) {}
+    }
+}
+
+/// Lets one thing happen in each execution; whether anything did.
+fn step(pipeline: &mut Pipeline, desk: &mut Desk<'_>) -> bool {
+    let mut moved = supersede(pipeline, desk.turn);
+    for index in 0..pipeline.executions.len() {
+        let execution = &pipeline.executions[index];
+        if !execution.is_active() {
+            continue;
+        }
+        moved |= match execution.run().status {
+            StageStatus::Waiting if execution.stop.is_some() => {
+                end(
+                    &mut pipeline.executions[index],
+                    ExecutionStatus::Stopped,
+                    desk.turn,
+                );
+                true
+            }
+            StageStatus::Waiting => may_enter(pipeline, index) && enter(pipeline, index),
+            StageStatus::InProgress | StageStatus::Stopping => {
+                advance(&mut pipeline.executions[index], desk)
+            }
+            _ => false,
+        };
+    }
+    moved
+}
+
+/// Two executions that wait before the same pipeline stage: the older one is overtaken.
+fn supersede(pipeline: &mut Pipeline, turn: &Turn<'_>) -> bool {
+    let overtaken = (0..pipeline.executions.len()).find(|&older| {
+        let (older, newer) = (
+            &pipeline.executions[older],
+            &pipeline.executions[older + 1..],
+        );
+        waits_superseded(older)
+            && newer
+                .iter()
+                .any(|n| waits_superseded(n) && n.stage().name == older.stage().name)
+    });
+    let Some(index) = overtaken else {
+        return false;
+    };
+    let execution = &mut pipeline.executions[index];
+    execution.run_mut().status = StageStatus::Ahead;
+    end(execution, ExecutionStatus::Superseded, turn);
+    true
+}
+
+fn waits_superseded(execution: &Execution) -> bool {
+    execution.is_active()
+        && execution.declaration.execution_mode == ExecutionMode::Superseded
+        && execution.run().status == StageStatus::Waiting
+}
+
+/// Whether an execution that waits may enter: always when it runs on its own, else when nobody is inside and nobody
+/// waits before it.
+fn may_enter(pipeline: &Pipeline, index: usize) -> bool {
+    let waiting = &pipeline.executions[index];
+    if waiting.declaration.execution_mode == ExecutionMode::Parallel {
+        return true;
+    }
+    let before = |other: usize| other < index;
+    !pipeline
+        .executions
+        .iter()
+        .enumerate()
+        .any(|(other, execution)| {
+            let same = other != index
+                && execution.is_active()
+                && execution.declaration.execution_mode != ExecutionMode::Parallel
+                && execution.stage().name == waiting.stage().name;
+            let inside = matches!(
+                execution.run().status,
+                StageStatus::InProgress | StageStatus::Stopping
+            );
+            same && (inside || execution.run().status == StageStatus::Waiting && before(other))
+        })
+}
+
+fn enter(pipeline: &mut Pipeline, index: usize) -> bool {
+    let execution = &mut pipeline.executions[index];
+    execution.run_mut().status = StageStatus::InProgress;
+    let (stage, id) = (execution.stage().name.clone(), execution.id.clone());
+    pipeline.latest.insert(stage, id);
+    true
+}
+
+/// What a pipeline stage can do next.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Start(Vec<String>),
+    Wait,
+    Succeed,
+    Fail,
+    Stop,
+}
+
+/// Decides what is next: actions of equal run order run together, and the next run order begins when all of them
+/// have succeeded. A failed action lets its neighbours finish.
+fn next(
+    stage: &PipelineStage,
+    stopping: bool,
+    status_of: impl Fn(&str) -> Option<ActionStatus>,
+) -> Next {
+    let mut orders: Vec<u32> = stage
+        .actions
+        .iter()
+        .map(|action| action.run_order)
+        .collect();
+    orders.sort_unstable();
+    orders.dedup();
+    for order in orders {
+        let together = || {
+            stage
+                .actions
+                .iter()
+                .filter(move |action| action.run_order == order)
+        };
+        let statuses: Vec<_> = together().map(|action| status_of(&action.name)).collect();
+        let any = |status| statuses.contains(&Some(status));
+        if statuses.contains(&None) && !stopping {
+            let new = together().filter(|action| status_of(&action.name).is_none());
+            return Next::Start(new.map(|action| action.name.clone()).collect());
+        }
+        if any(ActionStatus::InProgress) {
+            return Next::Wait;
+        }
+        if stopping && !statuses.iter().all(|s| *s == Some(ActionStatus::Succeeded)) {
+            return Next::Stop;
+        }
+        if any(ActionStatus::Failed) || any(ActionStatus::Abandoned) {
+            return Next::Fail;
+        }
+    }
+    if stopping { Next::Stop } else { Next::Succeed }
+}
+
+fn advance(execution: &mut Execution, desk: &mut Desk<'_>) -> bool {
+    let stage = execution.stage().clone();
+    match next(&stage, execution.stop.is_some(), |action| {
+        execution.status_of(action)
+    }) {
+        Next::Wait => return false,
+        Next::Start(names) => {
+            for action in stage
+                .actions
+                .iter()
+                .filter(|action| names.contains(&action.name))
+            {
+                start_action(execution, action, desk);
+            }
+        }
+        Next::Succeed => succeed(execution, desk.turn),
+        Next::Stop => {
+            execution.run_mut().status = StageStatus::Stopped;
+            end(execution, ExecutionStatus::Stopped, desk.turn);
+        }
+        Next::Fail => match stage.automatic_retry() {
+            // One automatic attempt per pipeline stage and execution (user guide, "Configure stage retry").
+            Some(mode) if execution.run().automatic_retries == 0 => {
+                retry::begin_again(execution, mode, RetryTrigger::AutomatedStageRetry);
+            }
+            _ => {
+                execution.run_mut().status = StageStatus::Failed;
+                end(execution, ExecutionStatus::Failed, desk.turn);
+            }
+        },
+    }
+    execution.updated = desk.turn.now;
+    true
+}
+
+fn succeed(execution: &mut Execution, turn: &Turn<'_>) {
+    execution.run_mut().status = StageStatus::Succeeded;
+    if execution.at + 1 == execution.stages.len() {
+        end(execution, ExecutionStatus::Succeeded, turn);
+    } else {
+        execution.at += 1;
+        // A pipeline stage that is entered again after a retry of an earlier one starts from nothing.
+        execution.run_mut().status = StageStatus::Waiting;
+    }
+}
+
+fn end(execution: &mut Execution, status: ExecutionStatus, turn: &Turn<'_>) {
+    if execution.run().status == StageStatus::Waiting {
+        execution.run_mut().status = StageStatus::Ahead;
+    }
+    execution.status = status;
+    execution.updated = turn.now;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::scenario::{Scenario, action};
+    use super::*;
+
+    fn one_action(mode: &str) -> Scenario {
+        Scenario::with(mode, &[action("run", 1)], &json!({}))
+    }
+
+    #[test]
+    fn equal_run_orders_run_together_and_the_next_waits_for_all_of_them() {
+        let actions = [action("late", 7), action("a", 1), action("b", 1)];
+        let mut scenario = Scenario::with("PARALLEL", &actions, &json!({}));
+        let execution = scenario.start();
+        let jobs = scenario.take();
+        assert_eq!(jobs.keys().collect::<Vec<_>>(), ["a", "b"]);
+        scenario.succeed(&jobs["a"]).unwrap();
+        assert!(scenario.poll().is_empty());
+        scenario.succeed(&jobs["b"]).unwrap();
+        let late = scenario.take();
+        scenario.succeed(&late["late"]).unwrap();
+        assert_eq!(
+            scenario.execution(&execution).status,
+            ExecutionStatus::Succeeded
+        );
+    }
+
+    #[test]
+    fn a_failed_action_lets_its_neighbours_finish() {
+        let mut scenario =
+            Scenario::with("PARALLEL", &[action("a", 1), action("b", 1)], &json!({}));
+        let execution = scenario.start();
+        let jobs = scenario.take();
+        scenario.fail(&jobs["a"]).unwrap();
+        assert_eq!(
+            scenario.execution(&execution).status,
+            ExecutionStatus::InProgress
+        );
+        scenario.succeed(&jobs["b"]).unwrap();
+        assert_eq!(
+            scenario.execution(&execution).status,
+            ExecutionStatus::Failed
+        );
+        assert_eq!(scenario.test_stage(&execution), StageStatus::Failed);
+    }
+
+    #[test]
+    fn a_waiting_execution_is_overtaken_by_a_newer_one_but_the_one_inside_is_not() {
+        let mut scenario = one_action("SUPERSEDED");
+        let inside = scenario.start();
+        let jobs = scenario.take();
+        let waiting = scenario.start();
+        assert_eq!(scenario.test_stage(&waiting), StageStatus::Waiting);
+        let newest = scenario.start();
+        assert_eq!(
+            scenario.execution(&waiting).status,
+            ExecutionStatus::Superseded
+        );
+        assert_eq!(
+            scenario.execution(&inside).status,
+            ExecutionStatus::InProgress
+        );
+        scenario.fail(&jobs["run"]).unwrap();
+        assert_eq!(scenario.test_stage(&newest), StageStatus::InProgress);
+    }
+
+    #[test]
+    fn queued_executions_enter_in_the_order_in_which_they_started() {
+        let mut scenario = one_action("QUEUED");
+        let ids = [scenario.start(), scenario.start(), scenario.start()];
+        for id in ids {
+            let jobs = scenario.take();
+            assert_eq!(jobs.len(), 1);
+            assert_eq!(scenario.test_stage(&id), StageStatus::InProgress);
+            scenario.succeed(&jobs["run"]).unwrap();
+            assert_eq!(scenario.execution(&id).status, ExecutionStatus::Succeeded);
+        }
+    }
+
+    #[test]
+    fn parallel_executions_do_not_know_one_another() {
+        let mut scenario = one_action("PARALLEL");
+        scenario.start();
+        scenario.start();
+        assert_eq!(scenario.poll().len(), 2);
+    }
+
+    #[test]
+    fn a_stage_that_retries_does_so_once_with_new_action_executions() {
+        let retry = json!({"onFailure": {"result": "RETRY", "retryConfiguration": {"retryMode": "ALL_ACTIONS"}}});
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1), action("b", 2)], &retry);
+        let execution = scenario.start();
+        let second = scenario.start();
+        for _ in 0..2 {
+            let jobs = scenario.take();
+            scenario.succeed(&jobs["a"]).unwrap();
+            let jobs = scenario.take();
+            scenario.fail(&jobs["b"]).unwrap();
+        }
+        let failed = scenario.execution(&execution);
+        assert_eq!(failed.status, ExecutionStatus::Failed);
+        // The source and two attempts of two actions, each with an id of its own.
+        let ids: std::collections::BTreeSet<_> = failed.actions.iter().map(|a| &a.id).collect();
+        assert_eq!(ids.len(), 5);
+        // The retry kept the pipeline stage locked; only its end lets the next one in.
+        assert_eq!(scenario.test_stage(&second), StageStatus::InProgress);
+    }
+
+    #[test]
+    fn a_retry_of_failed_actions_keeps_what_has_succeeded() {
+        let retry = json!({"onFailure": {"result": "RETRY"}});
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1), action("b", 1)], &retry);
+        let execution = scenario.start();
+        let jobs = scenario.take();
+        scenario.succeed(&jobs["a"]).unwrap();
+        scenario.fail(&jobs["b"]).unwrap();
+        let jobs = scenario.take();
+        assert_eq!(jobs.keys().collect::<Vec<_>>(), ["b"]);
+        scenario.succeed(&jobs["b"]).unwrap();
+        assert_eq!(
+            scenario.execution(&execution).status,
+            ExecutionStatus::Succeeded
+        );
+    }
+}

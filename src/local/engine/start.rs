@@ -1,0 +1,156 @@
+//! An execution begins.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Turn;
+use super::pipelines::not_found;
+use super::state::{Execution, ExecutionStatus, StageRun, StageStatus, State, Trigger};
+use crate::local::definition::{PipelineDeclaration, is_s3_source};
+use crate::local::error::{Answer, ErrorKind};
+
+/// At most this many executions of one pipeline run at once in PARALLEL and QUEUED mode (AWS quotas page).
+const MOST_CONCURRENT: usize = 50;
+
+/// What is asked of a new execution.
+pub(crate) struct StartRequest {
+    pub(crate) pipeline: String,
+    pub(crate) trigger: Trigger,
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) client_token: Option<String>,
+    pub(crate) overrides: Vec<SourceOverride>,
+}
+
+/// A source revision that is to be taken instead of the newest.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SourceOverride {
+    pub(crate) action_name: String,
+    pub(crate) revision_type: String,
+    pub(crate) revision_value: String,
+}
+
+impl StartRequest {
+    /// A start with nothing special, by a trigger of the API's list.
+    pub(crate) fn by(trigger_type: &'static str, pipeline: &str) -> Self {
+        Self {
+            pipeline: pipeline.to_owned(),
+            trigger: Trigger {
+                trigger_type,
+                trigger_detail: String::new(),
+            },
+            variables: BTreeMap::new(),
+            client_token: None,
+            overrides: Vec::new(),
+        }
+    }
+}
+
+/// Starts an execution and returns its id; the same client token always gives the same execution.
+pub(crate) fn start(state: &mut State, request: StartRequest, turn: &Turn<'_>) -> Answer<String> {
+    let Some(pipeline) = state.pipelines.get_mut(&request.pipeline) else {
+        return Err(not_found(&request.pipeline, turn));
+    };
+    if let Some(known) = request
+        .client_token
+        .as_ref()
+        .and_then(|token| pipeline.tokens.get(token))
+    {
+        return Ok(known.clone());
+    }
+    let declaration = pipeline.declaration();
+    if pipeline.executions.iter().filter(|e| e.is_active()).count() >= MOST_CONCURRENT {
+        let message = format!(
+            "Pipeline '{}' has {MOST_CONCURRENT} executions in progress",
+            request.pipeline
+        );
+        return Err(ErrorKind::ConcurrentPipelineExecutionsLimitExceeded.because(message));
+    }
+    check_overrides(&request.overrides, &declaration)?;
+    let variables = variables(&request, &declaration)?;
+    let id = turn.dice.uuid();
+    if let Some(token) = request.client_token {
+        pipeline.tokens.insert(token, id.clone());
+    }
+    let mut stages: Vec<StageRun> = declaration
+        .stages
+        .iter()
+        .map(|_| StageRun::default())
+        .collect();
+    stages[0].status = StageStatus::Waiting;
+    pipeline.executions.push(Execution {
+        id: id.clone(),
+        declaration,
+        status: ExecutionStatus::InProgress,
+        status_summary: None,
+        trigger: request.trigger,
+        variables,
+        overrides: request.overrides,
+        started: turn.now,
+        updated: turn.now,
+        stop: None,
+        stages,
+        at: 0,
+        actions: Vec::new(),
+        artifacts: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+    });
+    Ok(id)
+}
+
+fn variables(
+    request: &StartRequest,
+    declaration: &PipelineDeclaration,
+) -> Answer<BTreeMap<String, String>> {
+    let declared = &declaration.variables;
+    let unknown = request
+        .variables
+        .keys()
+        .find(|name| !declared.iter().any(|d| d.name == **name));
+    if let Some(name) = unknown {
+        let message = format!(
+            "Pipeline '{}' does not declare a variable '{name}'",
+            request.pipeline
+        );
+        return Err(ErrorKind::Validation.because(message));
+    }
+    let mut values = BTreeMap::new();
+    for variable in declared {
+        let given = request
+            .variables
+            .get(&variable.name)
+            .or(variable.default_value.as_ref());
+        let Some(value) = given else {
+            let message = format!(
+                "Variable '{}' has no default value and must be given to start the pipeline",
+                variable.name
+            );
+            return Err(ErrorKind::Validation.because(message));
+        };
+        values.insert(variable.name.clone(), value.clone());
+    }
+    Ok(values)
+}
+
+fn check_overrides(overrides: &[SourceOverride], declaration: &PipelineDeclaration) -> Answer<()> {
+    for wanted in overrides {
+        let name = &wanted.action_name;
+        let known = declaration
+            .actions()
+            .find(|(_, action)| action.name == *name);
+        if !known.is_some_and(|(_, action)| is_s3_source(&action.action_type_id)) {
+            let message = format!(
+                "sourceRevisions names the action '{name}', which is not an S3 source of the pipeline"
+            );
+            return Err(ErrorKind::Validation.because(message));
+        }
+        if !wanted.revision_type.starts_with("S3_") {
+            let message = format!(
+                "The source action '{name}' takes the revision types S3_OBJECT_VERSION_ID and S3_OBJECT_KEY"
+            );
+            return Err(ErrorKind::Validation.because(message));
+        }
+    }
+    Ok(())
+}

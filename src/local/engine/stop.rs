@@ -1,0 +1,179 @@
+//! Executions that are stopped, and actions that take too long.
+
+use super::Turn;
+use super::act::fail_action;
+use super::pipelines::not_found;
+use super::state::{ActionStatus, Execution, ExecutionStatus, JobStatus, Jobs, StageStatus, State};
+use crate::local::error::{Answer, ErrorKind};
+
+/// What StopPipelineExecution is asked.
+pub(crate) struct StopRequest {
+    pub(crate) pipeline: String,
+    pub(crate) execution: String,
+    pub(crate) abandon: bool,
+    pub(crate) reason: String,
+}
+
+/// Stops an execution: no new action starts, and those in progress are waited for or given up.
+pub(crate) fn stop(state: &mut State, request: StopRequest, turn: &Turn<'_>) -> Answer<()> {
+    let State {
+        pipelines, jobs, ..
+    } = state;
+    let Some(pipeline) = pipelines.get_mut(&request.pipeline) else {
+        return Err(not_found(&request.pipeline, turn));
+    };
+    let id = &request.execution;
+    let Some(execution) = pipeline
+        .execution_mut(id)
+        .filter(|execution| execution.is_active())
+    else {
+        let message = format!(
+            "Execution '{id}' of pipeline '{}' is not in progress, so it cannot be stopped",
+            request.pipeline
+        );
+        return Err(ErrorKind::PipelineExecutionNotStoppable.because(message));
+    };
+    // Abandoning after "stop and wait" is allowed (user guide, "Stop a pipeline execution"); anything else is a repeat.
+    if execution.stop.is_some() && !request.abandon {
+        let message = format!("Execution '{id}' is already being stopped");
+        return Err(ErrorKind::DuplicatedStopRequest.because(message));
+    }
+    if execution.run().status == StageStatus::InProgress {
+        execution.run_mut().status = StageStatus::Stopping;
+    }
+    execution.status = ExecutionStatus::Stopping;
+    execution.stop = Some(request.reason);
+    execution.updated = turn.now;
+    if request.abandon {
+        abandon(execution, jobs, turn);
+    }
+    Ok(())
+}
+
+/// Gives up the actions in progress. Nobody tells their workers: these learn it from their next report.
+fn abandon(execution: &mut Execution, jobs: &mut Jobs, turn: &Turn<'_>) {
+    for action in execution
+        .actions
+        .iter_mut()
+        .filter(|a| a.status == ActionStatus::InProgress)
+    {
+        action.status = ActionStatus::Abandoned;
+        action.updated = turn.now;
+        jobs.close_for(&action.id, JobStatus::Failed);
+    }
+}
+
+/// Fails the actions whose time is up.
+pub(crate) fn expire(state: &mut State, turn: &Turn<'_>) {
+    let State {
+        pipelines, jobs, ..
+    } = state;
+    let executions = pipelines
+        .values_mut()
+        .flat_map(|pipeline| &mut pipeline.executions);
+    for action in executions
+        .filter(|e| e.is_active())
+        .flat_map(|e| &mut e.actions)
+    {
+        if action.status != ActionStatus::InProgress || action.deadline > turn.elapsed {
+            continue;
+        }
+        jobs.close_for(&action.id, JobStatus::TimedOut);
+        let allowed = turn.settings.action_timeout.as_secs();
+        let message = format!("The action did not complete within {allowed} seconds");
+        fail_action(action, ("Timeout".to_owned(), message), turn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::scenario::{Scenario, action};
+    use super::*;
+
+    fn stop_request(execution: &str, abandon: bool) -> StopRequest {
+        StopRequest {
+            pipeline: "p".to_owned(),
+            execution: execution.to_owned(),
+            abandon,
+            reason: "enough".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_stop_waits_for_what_runs_and_starts_nothing_more() {
+        let mut scenario =
+            Scenario::with("SUPERSEDED", &[action("a", 1), action("b", 2)], &json!({}));
+        let execution = scenario.start();
+        let jobs = scenario.take();
+        scenario
+            .change(|state, turn| stop(state, stop_request(&execution, false), turn))
+            .unwrap();
+        let again =
+            scenario.change(|state, turn| stop(state, stop_request(&execution, false), turn));
+        assert_eq!(again.unwrap_err().kind, ErrorKind::DuplicatedStopRequest);
+        scenario.succeed(&jobs["a"]).unwrap();
+        assert_eq!(
+            scenario.execution(&execution).status,
+            ExecutionStatus::Stopped
+        );
+        assert!(scenario.poll().is_empty());
+    }
+
+    #[test]
+    fn the_worker_of_an_abandoned_action_learns_it_from_its_report() {
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1)], &json!({}));
+        let execution = scenario.start();
+        let jobs = scenario.take();
+        scenario
+            .change(|state, turn| stop(state, stop_request(&execution, true), turn))
+            .unwrap();
+        let stopped = scenario.execution(&execution);
+        assert_eq!(stopped.status, ExecutionStatus::Stopped);
+        assert_eq!(stopped.actions[1].status, ActionStatus::Abandoned);
+        let late = scenario.succeed(&jobs["a"]).unwrap_err();
+        assert_eq!(late.kind, ErrorKind::InvalidJobState);
+    }
+
+    #[test]
+    fn an_execution_that_waits_can_be_stopped_and_lets_nobody_wait_behind_it() {
+        let mut scenario = Scenario::with("QUEUED", &[action("a", 1)], &json!({}));
+        let first = scenario.start();
+        let jobs = scenario.take();
+        let waiting = scenario.start();
+        scenario
+            .change(|state, turn| stop(state, stop_request(&waiting, false), turn))
+            .unwrap();
+        assert_eq!(
+            scenario.execution(&waiting).status,
+            ExecutionStatus::Stopped
+        );
+        scenario.succeed(&jobs["a"]).unwrap();
+        assert_eq!(
+            scenario.execution(&first).status,
+            ExecutionStatus::Succeeded
+        );
+    }
+
+    #[test]
+    fn an_action_times_out_across_its_continuation_jobs() {
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1)], &json!({}));
+        let execution = scenario.start();
+        let timeout = scenario.settings.action_timeout;
+        let job = scenario.take()["a"].clone();
+        scenario.go_on(&job, "token").unwrap();
+        scenario.pass(timeout);
+        let next = scenario.take()["a"].clone();
+        scenario.change(expire);
+        assert_eq!(
+            scenario.execution(&execution).status,
+            ExecutionStatus::Failed
+        );
+        assert_eq!(scenario.state.jobs.by_id[&next].status, JobStatus::TimedOut);
+        assert_eq!(
+            scenario.succeed(&next).unwrap_err().kind,
+            ErrorKind::InvalidJobState
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! The shapes of the operations' inputs. An operation that is not here does not exist in the local CodePipeline.
+
+use super::declarations::{
+    ACTION_TYPE_ID, CATEGORY, CUSTOM_ACTION_TYPE, NAME, OWNER, PIPELINE, PROVIDER, REGION,
+    RETRY_MODE, TAGS, VARIABLE_NAME, VARIABLE_VALUE, VERSION, WHOLE_FROM_ONE,
+};
+use super::{Shape, Text, UNLIMITED, list, matching, may, must, text, word};
+
+static FLAG: Shape = Shape::Flag;
+static NEXT_TOKEN: Shape = Shape::Text(text(1, 2048));
+static MAX_RESULTS: Shape = Shape::Whole(1, 100);
+static UUID: Shape = Shape::Text(Text {
+    min: 0,
+    ..matching(
+        UNLIMITED,
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        uuid_character,
+    )
+});
+static EXTERNAL_ID: Shape = Shape::Text(text(1, 1500));
+static SUMMARY: Shape = Shape::Text(text(1, 2048));
+
+/// The shape of an operation's input, or `None` if the local CodePipeline does not have the operation.
+pub(crate) fn of_operation(operation: &str) -> Option<&'static Shape> {
+    Some(match operation {
+        "CreateCustomActionType" => &CUSTOM_ACTION_TYPE,
+        "DeleteCustomActionType" => &DELETE_CUSTOM_ACTION_TYPE,
+        "ListActionTypes" => &LIST_ACTION_TYPES,
+        "CreatePipeline" | "UpdatePipeline" => &DECLARE_PIPELINE,
+        "GetPipeline" => &READ_PIPELINE,
+        "DeletePipeline" | "GetPipelineState" => &PIPELINE_BY_NAME,
+        "ListPipelines" => &LIST_PIPELINES,
+        "StartPipelineExecution" => &START,
+        "StopPipelineExecution" => &STOP,
+        "RetryStageExecution" => &RETRY,
+        "GetPipelineExecution" => &READ_EXECUTION,
+        "ListPipelineExecutions" => &LIST_EXECUTIONS,
+        "ListActionExecutions" => &LIST_ACTIONS,
+        "PollForJobs" => &POLL,
+        "AcknowledgeJob" => &ACKNOWLEDGE,
+        "GetJobDetails" => &JOB_BY_ID,
+        "PutJobSuccessResult" => &PUT_SUCCESS,
+        "PutJobFailureResult" => &PUT_FAILURE,
+        _ => return None,
+    })
+}
+
+static DELETE_CUSTOM_ACTION_TYPE: Shape = Shape::Object(&[
+    must("category", &CATEGORY),
+    must("provider", &PROVIDER),
+    must("version", &VERSION),
+]);
+static LIST_ACTION_TYPES: Shape = Shape::Object(&[
+    may("actionOwnerFilter", &OWNER),
+    may("nextToken", &NEXT_TOKEN),
+    may("regionFilter", &REGION),
+]);
+static DECLARE_PIPELINE: Shape = Shape::Object(&[must("pipeline", &PIPELINE), may("tags", &TAGS)]);
+static READ_PIPELINE: Shape =
+    Shape::Object(&[must("name", &NAME), may("version", &WHOLE_FROM_ONE)]);
+static PIPELINE_BY_NAME: Shape = Shape::Object(&[must("name", &NAME)]);
+static LIST_PIPELINES: Shape = Shape::Object(&[
+    may("nextToken", &NEXT_TOKEN),
+    may("maxResults", &Shape::Whole(1, 1000)),
+]);
+static START: Shape = Shape::Object(&[
+    must("name", &NAME),
+    may(
+        "variables",
+        &list(
+            &Shape::Object(&[must("name", &VARIABLE_NAME), must("value", &VARIABLE_VALUE)]),
+            1,
+            50,
+        ),
+    ),
+    may(
+        "clientRequestToken",
+        &Shape::Text(matching(128, "^[a-zA-Z0-9-]+$", token_character)),
+    ),
+    may(
+        "sourceRevisions",
+        &list(
+            &Shape::Object(&[
+                must("actionName", &NAME),
+                must(
+                    "revisionType",
+                    &Shape::OneOf(&[
+                        "COMMIT_ID",
+                        "IMAGE_DIGEST",
+                        "S3_OBJECT_VERSION_ID",
+                        "S3_OBJECT_KEY",
+                    ]),
+                ),
+                must("revisionValue", &EXTERNAL_ID),
+            ]),
+            0,
+            50,
+        ),
+    ),
+]);
+static STOP: Shape = Shape::Object(&[
+    must("pipelineName", &NAME),
+    must("pipelineExecutionId", &UUID),
+    may("abandon", &FLAG),
+    may("reason", &Shape::Text(text(0, 200))),
+]);
+static RETRY: Shape = Shape::Object(&[
+    must("pipelineName", &NAME),
+    must("stageName", &NAME),
+    must("pipelineExecutionId", &UUID),
+    must("retryMode", &RETRY_MODE),
+]);
+static READ_EXECUTION: Shape = Shape::Object(&[
+    must("pipelineName", &NAME),
+    must("pipelineExecutionId", &UUID),
+]);
+static LIST_EXECUTIONS: Shape = Shape::Object(&[
+    must("pipelineName", &NAME),
+    may("maxResults", &MAX_RESULTS),
+    may("nextToken", &NEXT_TOKEN),
+    may(
+        "filter",
+        &Shape::Object(&[may(
+            "succeededInStage",
+            &Shape::Object(&[may("stageName", &NAME)]),
+        )]),
+    ),
+]);
+static LIST_ACTIONS: Shape = Shape::Object(&[
+    must("pipelineName", &NAME),
+    may("maxResults", &MAX_RESULTS),
+    may("nextToken", &NEXT_TOKEN),
+    may(
+        "filter",
+        &Shape::Object(&[
+            may("pipelineExecutionId", &UUID),
+            may(
+                "latestInPipelineExecution",
+                &Shape::Object(&[
+                    must("pipelineExecutionId", &UUID),
+                    must("startTimeRange", &Shape::OneOf(&["Latest", "All"])),
+                ]),
+            ),
+        ]),
+    ),
+]);
+static POLL: Shape = Shape::Object(&[
+    must("actionTypeId", &ACTION_TYPE_ID),
+    may("maxBatchSize", &WHOLE_FROM_ONE),
+    may(
+        "queryParam",
+        &Shape::Map {
+            key: &text(1, 50),
+            value: &Shape::Text(matching(50, "[a-zA-Z0-9_-]+", word)),
+            max: 1,
+        },
+    ),
+]);
+static ACKNOWLEDGE: Shape = Shape::Object(&[
+    must("jobId", &UUID),
+    must("nonce", &Shape::Text(text(1, 50))),
+]);
+static JOB_BY_ID: Shape = Shape::Object(&[must("jobId", &UUID)]);
+static PUT_SUCCESS: Shape = Shape::Object(&[
+    must("jobId", &UUID),
+    may(
+        "currentRevision",
+        &Shape::Object(&[
+            must("revision", &EXTERNAL_ID),
+            must("changeIdentifier", &Shape::Text(text(1, 100))),
+            may("created", &Shape::Time),
+            may("revisionSummary", &SUMMARY),
+        ]),
+    ),
+    may("continuationToken", &Shape::Text(text(1, 2048))),
+    may(
+        "executionDetails",
+        &Shape::Object(&[
+            may("summary", &SUMMARY),
+            may("externalExecutionId", &EXTERNAL_ID),
+            may("percentComplete", &Shape::Whole(0, 100)),
+        ]),
+    ),
+    may(
+        "outputVariables",
+        &Shape::Map {
+            key: &matching(UNLIMITED, "[A-Za-z0-9@\\-_]+", output_character),
+            value: &Shape::Text(text(0, UNLIMITED)),
+            max: UNLIMITED,
+        },
+    ),
+]);
+static PUT_FAILURE: Shape = Shape::Object(&[
+    must("jobId", &UUID),
+    must(
+        "failureDetails",
+        &Shape::Object(&[
+            must(
+                "type",
+                &Shape::OneOf(&[
+                    "JobFailed",
+                    "ConfigurationError",
+                    "PermissionError",
+                    "RevisionOutOfSync",
+                    "RevisionUnavailable",
+                    "SystemUnavailable",
+                ]),
+            ),
+            must("message", &Shape::Text(text(1, 5000))),
+            may("externalExecutionId", &EXTERNAL_ID),
+        ]),
+    ),
+]);
+
+fn uuid_character(c: char) -> bool {
+    c.is_ascii_hexdigit() && !c.is_ascii_uppercase() || c == '-'
+}
+
+fn token_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-'
+}
+
+fn output_character(c: char) -> bool {
+    word(c) || c == '@'
+}

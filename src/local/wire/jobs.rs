@@ -1,0 +1,173 @@
+//! PollForJobs, AcknowledgeJob, GetJobDetails, PutJobSuccessResult, PutJobFailureResult.
+
+use std::collections::BTreeMap;
+
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::read as decode;
+use crate::local::definition::ActionTypeId;
+use crate::local::engine::{self, Artifact, JobFailure, JobSuccess, Progress, State, Turn};
+use crate::local::error::Answer;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Poll {
+    action_type_id: ActionTypeId,
+    max_batch_size: Option<usize>,
+    #[serde(default)]
+    query_param: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    job_id: String,
+    #[serde(default)]
+    nonce: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Success {
+    job_id: String,
+    continuation_token: Option<String>,
+    execution_details: Option<Details>,
+    #[serde(default)]
+    output_variables: BTreeMap<String, String>,
+    current_revision: Option<CurrentRevision>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Details {
+    summary: Option<String>,
+    external_execution_id: Option<String>,
+    percent_complete: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CurrentRevision {
+    revision: String,
+    revision_summary: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure {
+    job_id: String,
+    failure_details: FailureDetails,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FailureDetails {
+    r#type: String,
+    message: String,
+    external_execution_id: Option<String>,
+}
+
+pub(super) fn poll(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
+    let wanted: Poll = decode(input)?;
+    let query = (wanted.max_batch_size, &wanted.query_param);
+    let ids = engine::poll(state, &wanted.action_type_id, query, turn)?;
+    let jobs: Answer<Vec<Value>> = ids.iter().map(|id| job(state, id, turn)).collect();
+    Ok(json!({"jobs": jobs?}))
+}
+
+pub(super) fn acknowledge(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
+    let named: Named = decode(input)?;
+    let status = engine::acknowledge(state, &named.job_id, &named.nonce, turn)?;
+    Ok(json!({"status": status}))
+}
+
+pub(super) fn details(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
+    let named: Named = decode(input)?;
+    let mut details = job(state, &named.job_id, turn)?;
+    // Only a poll hands out nonces: otherwise anyone could take a job over.
+    details["nonce"] = Value::Null;
+    Ok(json!({"jobDetails": details}))
+}
+
+pub(super) fn put_success(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
+    let put: Success = decode(input)?;
+    let progress = put.execution_details.map(|details| Progress {
+        summary: details.summary,
+        external_id: details.external_execution_id,
+        percent: details.percent_complete,
+    });
+    let report = JobSuccess {
+        continuation: put.continuation_token,
+        progress: progress.unwrap_or_default(),
+        variables: put.output_variables,
+        revision: put
+            .current_revision
+            .map(|found| (found.revision, found.revision_summary)),
+    };
+    engine::put_success(state, &put.job_id, report, turn)?;
+    Ok(json!({}))
+}
+
+pub(super) fn put_failure(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
+    let put: Failure = decode(input)?;
+    let report = JobFailure {
+        kind: put.failure_details.r#type,
+        message: put.failure_details.message,
+        external_id: put.failure_details.external_execution_id,
+    };
+    engine::put_failure(state, &put.job_id, report, turn)?;
+    Ok(json!({}))
+}
+
+/// A job with its secrets and credentials in clear: this is what a worker needs. Nothing here may be logged.
+fn job(state: &State, id: &str, turn: &Turn<'_>) -> Answer<Value> {
+    let (job, execution, action) = engine::job_context(state, id)?;
+    let name = &execution.declaration.name;
+    let credentials = &turn.settings.job_credentials;
+    let token = credentials
+        .session_token
+        .as_ref()
+        .map(|token| token.expose_secret());
+    Ok(json!({
+        "id": job.id,
+        "nonce": job.nonce.to_string(),
+        "accountId": turn.settings.account_id,
+        "data": {
+            "actionTypeId": job.type_id,
+            "actionConfiguration": {"configuration": action.resolved},
+            "pipelineContext": {
+                "pipelineName": name,
+                "stage": {"name": action.stage},
+                "action": {"name": action.declaration.name, "actionExecutionId": action.id},
+                "pipelineArn": turn.settings.pipeline_arn(name),
+                "pipelineExecutionId": execution.id,
+            },
+            "inputArtifacts": artifacts(&action.inputs),
+            "outputArtifacts": artifacts(&action.outputs),
+            "artifactCredentials": {
+                "accessKeyId": credentials.access_key_id,
+                "secretAccessKey": credentials.secret_access_key.expose_secret(),
+                // The member is required, so credentials without a session token carry an empty one.
+                "sessionToken": token.unwrap_or_default(),
+            },
+            "continuationToken": job.continuation,
+            "encryptionKey": job.encryption_key,
+        },
+    }))
+}
+
+fn artifacts(artifacts: &[Artifact]) -> Value {
+    let encode = |artifact: &Artifact| {
+        json!({
+            "name": artifact.name,
+            "revision": artifact.revision,
+            "location": {
+                "type": "S3",
+                "s3Location": {"bucketName": artifact.object.bucket, "objectKey": artifact.object.key},
+            },
+        })
+    };
+    artifacts.iter().map(encode).collect()
+}
