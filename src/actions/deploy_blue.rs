@@ -148,9 +148,10 @@ async fn begin_version(
                 if turn.hold.pause(turn.ports.dice.jittered(FIRST_LOOK)).await {
                     continue;
                 }
-                return match refusal {
-                    Refusal::NotLiveYet { .. } => Ok(Err(refusal)),
-                    _ => Err(refusal.into()),
+                return if is_worth_waiting_for(&refusal) {
+                    Ok(Err(refusal))
+                } else {
+                    Err(refusal.into())
                 };
             }
             Err(stop) => return Err(stop),
@@ -160,11 +161,15 @@ async fn begin_version(
 
 /// Whether the refusal may be gone a little later.
 fn may_pass(refusal: &Refusal) -> bool {
-    match refusal {
-        Refusal::UnknownDependency { .. } => true,
-        Refusal::NotLiveYet { on_their_way, .. } => !on_their_way.is_empty(),
-        _ => false,
-    }
+    matches!(
+        refusal,
+        Refusal::UnknownDependency { .. } | Refusal::NotLiveYet { .. }
+    )
+}
+
+/// Whether something is under way that will make the refusal go.
+fn is_worth_waiting_for(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::NotLiveYet { on_their_way, .. } if !on_their_way.is_empty())
 }
 
 /// Looks at the stack until it is ready or failed, or the job has been held long enough.

@@ -27,7 +27,7 @@ use crate::local::{
 /// The flags of `bluestage local`. Region, credentials and S3 endpoint are those of every AWS tool: `AWS_REGION`,
 /// `AWS_ENDPOINT_URL` and so on.
 #[derive(Args)]
-pub(super) struct Flags {
+pub(super) struct LocalFlags {
     /// Where to listen; port 0 takes a free one
     #[arg(long, env = "BLUESTAGE_LOCAL_LISTEN", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -75,7 +75,7 @@ pub(super) struct Flags {
 }
 
 /// Runs until SIGTERM or Ctrl-C.
-pub(super) async fn run(flags: Flags) -> Result<(), Trouble> {
+pub(super) async fn run(flags: LocalFlags) -> Result<(), Trouble> {
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let objects = s3(&flags, &aws)?;
     let settings = settings(&flags, &aws).await?;
@@ -115,7 +115,7 @@ fn stopped() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
 }
 
 /// S3, if it is on this machine: a local world must not be mistaken for the real one.
-fn s3(flags: &Flags, aws: &SdkConfig) -> Result<S3Objects, Trouble> {
+fn s3(flags: &LocalFlags, aws: &SdkConfig) -> Result<S3Objects, Trouble> {
     let endpoint = flags.s3_endpoint.as_deref().or(aws.endpoint_url());
     if !flags.allow_remote_s3 && !endpoint.is_some_and(is_loopback) {
         let place = endpoint.unwrap_or("AWS itself");
@@ -146,7 +146,7 @@ fn is_loopback(endpoint: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-async fn settings(flags: &Flags, aws: &SdkConfig) -> Result<Settings, Trouble> {
+async fn settings(flags: &LocalFlags, aws: &SdkConfig) -> Result<Settings, Trouble> {
     let provider = aws
         .credentials_provider()
         .ok_or("there are no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")?;

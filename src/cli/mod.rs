@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 #[command(version, max_term_width = 100)]
 struct Flags {
     #[command(flatten)]
-    telemetry: telemetry::Flags,
+    telemetry: telemetry::LogFlags,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -26,14 +26,14 @@ struct Flags {
 #[derive(Subcommand)]
 enum Verb {
     /// Take jobs from CodePipeline and serve them until told to stop
-    Worker(worker::Flags),
+    Worker(worker::WorkerFlags),
     /// Run a CodePipeline on this machine, to try pipelines and workers on
-    Local(local::Flags),
+    Local(local::LocalFlags),
     /// The custom action types that pipelines use
     #[command(subcommand)]
     Actions(action_types::Verb),
     /// Show what is live in a stage, what is on its way, and who pins what
-    Status(status::Flags),
+    Status(status::StatusFlags),
 }
 
 /// What ends a verb early; printed with its causes.
@@ -80,4 +80,16 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_flag_is_well_formed() {
+        Flags::command().debug_assert();
+    }
 }

@@ -15,7 +15,7 @@ use crate::status::{StageReport, table};
 const WIDTH_WITHOUT_TERMINAL: u16 = 140;
 
 #[derive(Args)]
-pub(super) struct Flags {
+pub(super) struct StatusFlags {
     /// Where the stage documents are kept
     #[arg(long, env = "BLUESTAGE_STATE", value_name = "s3://BUCKET/PREFIX")]
     state: StateLocation,
@@ -34,7 +34,7 @@ enum Output {
 }
 
 /// Prints the stage, or every stage.
-pub(super) async fn run(flags: Flags) -> Result<(), Trouble> {
+pub(super) async fn run(flags: StatusFlags) -> Result<(), Trouble> {
     let aws = Aws::new(&aws::configuration().await, flags.state.clone());
     let names = match flags.stage {
         Some(name) => vec![name],

@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 
 /// How log lines look and which there are.
 #[derive(Args)]
-pub(super) struct Flags {
+pub(super) struct LogFlags {
     /// How log lines look
     #[arg(
         long,
@@ -33,7 +33,7 @@ enum Format {
 }
 
 /// Starts to log. A panic is logged as one line, too, so that it is not lost among others.
-pub(super) fn start(flags: &Flags) {
+pub(super) fn start(flags: &LogFlags) {
     let filter = EnvFilter::builder().parse_lossy(&flags.log);
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -18,7 +18,7 @@ use crate::worker::{Ended, Pacing, Settings, Worker};
 
 /// Region, credentials and endpoints are those of every AWS tool: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` …
 #[derive(Args)]
-pub(super) struct Flags {
+pub(super) struct WorkerFlags {
     /// Where the stage documents and the records of test runs are kept
     #[arg(long, env = "BLUESTAGE_STATE", value_name = "s3://BUCKET/PREFIX")]
     state: StateLocation,
@@ -57,7 +57,7 @@ pub(super) struct Flags {
 }
 
 /// Works until SIGTERM or Ctrl-C, then hands its jobs over; a second signal cuts that short.
-pub(super) async fn run(flags: Flags) -> Result<Exit, Trouble> {
+pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     let (stopping, cancelled) = (CancellationToken::new(), CancellationToken::new());
     listen_for_signals(stopping.clone(), cancelled.clone())?;
     let ports = ports(&flags).await;
@@ -75,7 +75,7 @@ pub(super) async fn run(flags: Flags) -> Result<Exit, Trouble> {
     })
 }
 
-async fn ports(flags: &Flags) -> Ports {
+async fn ports(flags: &WorkerFlags) -> Ports {
     let aws = Aws::new(&aws::configuration().await, flags.state.clone());
     let clock = Arc::new(SystemClock::start());
     let dice = Arc::new(Dice::fresh());
@@ -101,7 +101,7 @@ async fn ports(flags: &Flags) -> Ports {
     }
 }
 
-fn settings(flags: &Flags) -> Settings {
+fn settings(flags: &WorkerFlags) -> Settings {
     Settings {
         slots: usize::from(flags.slots),
         longest_hold: flags.hold_seconds,

@@ -9,6 +9,8 @@
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     missing_docs,
+    unreachable_pub,
+    unused_imports,
     reason = "shared by several binaries, of which none uses all; tests may look at the real clock"
 )]
 
@@ -68,7 +70,10 @@ pub struct World {
 impl World {
     /// Starts everything but workers.
     pub async fn start(bluestage: &Path, options: Options) -> Self {
-        let home = tempfile::Builder::new().prefix("bluestage-world-").tempdir().expect("a temporary directory");
+        let home = tempfile::Builder::new()
+            .prefix("bluestage-world-")
+            .tempdir()
+            .expect("a temporary directory");
         let (ministack, aws_url) = start_ministack(home.path());
         let sdk = sdk(&aws_url);
         make_buckets(&sdk).await;
@@ -97,20 +102,43 @@ impl World {
     pub fn start_worker(&mut self) {
         self.started += 1;
         let mut command = Command::new(&self.bluestage);
-        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
+        let path = format!(
+            "{}:/usr/local/bin:/usr/bin:/bin",
+            venv().join("bin").display()
+        );
         command.args(["worker", "--log-format", "json", "--test-path", &path]);
-        command.args(["--poll-seconds", "0.2", "--idle-poll-seconds", "0.5", "--hold-seconds", "3"]);
-        command.args(["--sweep-seconds", "1", "--stop-grace-seconds", "10"]).args(&self.options.worker_flags);
+        command.args([
+            "--poll-seconds",
+            "0.2",
+            "--idle-poll-seconds",
+            "0.5",
+            "--hold-seconds",
+            "3",
+        ]);
+        command
+            .args(["--sweep-seconds", "1", "--stop-grace-seconds", "10"])
+            .args(&self.options.worker_flags);
         let name = format!("worker-{}", self.started);
         let environment = self.environment();
-        self.workers.push(Process::start(&name, command, self.home.path(), &environment));
+        self.workers.push(Process::start(
+            &name,
+            command,
+            self.home.path(),
+            &environment,
+        ));
     }
 
     /// What a tool needs in its environment to use this world.
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut environment = aws_environment(&self.aws_url);
-        environment.push(("AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(), self.codepipeline_url.clone()));
-        environment.push(("BLUESTAGE_STATE".to_owned(), format!("s3://{STATE_BUCKET}/state")));
+        environment.push((
+            "AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(),
+            self.codepipeline_url.clone(),
+        ));
+        environment.push((
+            "BLUESTAGE_STATE".to_owned(),
+            format!("s3://{STATE_BUCKET}/state"),
+        ));
         environment
     }
 
@@ -124,7 +152,11 @@ impl World {
     /// Runs a Python script of ours in this world.
     pub fn python(&self, script: &Path, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(venv().join("bin/python"));
-        command.arg(script).args(arguments).env_clear().envs(self.environment());
+        command
+            .arg(script)
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment());
         command.output().expect("python can be run")
     }
 
@@ -144,10 +176,22 @@ impl World {
     pub async fn stage(&self) -> Stage {
         let name: StageName = "test".parse().expect("a name");
         let key = "state/stages/test.json";
-        let Ok(object) = self.s3().get_object().bucket(STATE_BUCKET).key(key).send().await else {
+        let Ok(object) = self
+            .s3()
+            .get_object()
+            .bucket(STATE_BUCKET)
+            .key(key)
+            .send()
+            .await
+        else {
             return Stage::empty(name);
         };
-        let bytes = object.body.collect().await.expect("the document can be read").into_bytes();
+        let bytes = object
+            .body
+            .collect()
+            .await
+            .expect("the document can be read")
+            .into_bytes();
         document::parse(&name, &bytes).expect("the document is well-formed")
     }
 
@@ -159,15 +203,28 @@ impl World {
             if wanted(&stage) {
                 return stage;
             }
-            assert!(Instant::now() < deadline, "waited in vain for: {what}\n{stage:#?}\n{}", self.logs());
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for: {what}\n{stage:#?}\n{}",
+                self.logs()
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// The names of the stacks that exist.
     pub async fn stacks(&self) -> Vec<String> {
-        let listed = self.cloudformation().describe_stacks().send().await.expect("stacks can be listed");
-        let mut names: Vec<String> = listed.stacks().iter().filter_map(|stack| stack.stack_name.clone()).collect();
+        let listed = self
+            .cloudformation()
+            .describe_stacks()
+            .send()
+            .await
+            .expect("stacks can be listed");
+        let mut names: Vec<String> = listed
+            .stacks()
+            .iter()
+            .filter_map(|stack| stack.stack_name.clone())
+            .collect();
         names.sort();
         names
     }
@@ -175,14 +232,18 @@ impl World {
     /// The status as `bluestage status --output json` tells it.
     pub fn status(&self) -> Value {
         let output = self.bluestage(&["status", "--output", "json"]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).expect("status prints JSON")
     }
 
-    /// Every worker's log, for the message of a test that fails.
+    /// The end of every log, for the message of a test that fails.
     pub fn logs(&self) -> String {
-        let workers = self.workers.iter().map(Process::logged);
-        workers.chain([self.local.logged()]).collect::<Vec<_>>().join("\n----\n")
+        let logs = self.workers.iter().chain([&self.local]);
+        logs.map(|process| process.last_lines(40)).collect::<Vec<_>>().join("\n----\n")
     }
 }
 
@@ -197,7 +258,10 @@ pub fn venv() -> PathBuf {
 }
 
 fn aws_environment(aws_url: &str) -> Vec<(String, String)> {
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
+    let path = format!(
+        "{}:/usr/local/bin:/usr/bin:/bin",
+        venv().join("bin").display()
+    );
     [
         ("AWS_ENDPOINT_URL", aws_url),
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -213,7 +277,11 @@ fn aws_environment(aws_url: &str) -> Vec<(String, String)> {
 
 fn start_ministack(home: &Path) -> (Process, String) {
     let program = venv().join("bin/ministack");
-    assert!(program.exists(), "{} is missing; run the tests with: make test", program.display());
+    assert!(
+        program.exists(),
+        "{} is missing; run the tests with: make test",
+        program.display()
+    );
     // Another process may take the free port before MiniStack does: then it ends, and another port is tried.
     for attempt in 1..=5 {
         let port = free_port();
@@ -223,7 +291,13 @@ fn start_ministack(home: &Path) -> (Process, String) {
         std::fs::create_dir_all(&temporary).expect("a directory");
         let shown = |path: &Path| path.display().to_string();
         let environment = [
-            ("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", shown(&venv().join("bin")))),
+            (
+                "PATH",
+                format!(
+                    "{}:/usr/local/bin:/usr/bin:/bin",
+                    shown(&venv().join("bin"))
+                ),
+            ),
             ("HOME", shown(&directory)),
             ("TMPDIR", shown(&temporary)),
             ("LANG", "C.UTF-8".to_owned()),
@@ -244,7 +318,10 @@ fn start_ministack(home: &Path) -> (Process, String) {
             return (process, url);
         }
     }
-    panic!("MiniStack did not start; see the logs in {}", home.display());
+    panic!(
+        "MiniStack did not start; see the logs in {}",
+        home.display()
+    );
 }
 
 fn becomes_ready(process: &mut Process, port: u16) -> bool {
@@ -271,9 +348,19 @@ fn answers_ready(port: u16) -> bool {
         && answer.starts_with("HTTP/1.1 200")
 }
 
-fn start_local(bluestage: &Path, home: &Path, (aws_url, options): (&str, &Options)) -> (Process, String) {
+fn start_local(
+    bluestage: &Path,
+    home: &Path,
+    (aws_url, options): (&str, &Options),
+) -> (Process, String) {
     let mut command = Command::new(bluestage);
-    command.args(["local", "--listen", "127.0.0.1:0", "--continuation-seconds", "0.2"]);
+    command.args([
+        "local",
+        "--listen",
+        "127.0.0.1:0",
+        "--continuation-seconds",
+        "0.2",
+    ]);
     for pipelines in &options.pipelines {
         command.arg("--pipelines").arg(pipelines);
     }
@@ -289,7 +376,10 @@ fn start_local(bluestage: &Path, home: &Path, (aws_url, options): (&str, &Option
     let mut process = Process::start("local", command, home, &aws_environment(aws_url));
     let line = process.first_line();
     let ready: Value = serde_json::from_str(&line).expect("one JSON line");
-    let url = ready["listening"].as_str().expect("where it listens").to_owned();
+    let url = ready["listening"]
+        .as_str()
+        .expect("where it listens")
+        .to_owned();
     (process, url)
 }
 
@@ -304,20 +394,35 @@ pub fn sdk(endpoint: &str) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .endpoint_url(endpoint)
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "world")))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "test", "test", None, None, "world",
+        )))
         .build()
 }
 
 fn s3_of(sdk: &SdkConfig) -> aws_sdk_s3::Client {
-    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(sdk).force_path_style(true).build())
+    aws_sdk_s3::Client::from_conf(
+        aws_sdk_s3::config::Builder::from(sdk)
+            .force_path_style(true)
+            .build(),
+    )
 }
 
 async fn make_buckets(sdk: &SdkConfig) {
     let s3 = s3_of(sdk);
-    let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let versioning = VersioningConfiguration::builder()
+        .status(BucketVersioningStatus::Enabled)
+        .build();
     for bucket in [STATE_BUCKET, ARTIFACT_BUCKET, SOURCE_BUCKET] {
-        s3.create_bucket().bucket(bucket).send().await.expect("a bucket");
-        let versioned = s3.put_bucket_versioning().bucket(bucket).versioning_configuration(versioning.clone());
+        s3.create_bucket()
+            .bucket(bucket)
+            .send()
+            .await
+            .expect("a bucket");
+        let versioned = s3
+            .put_bucket_versioning()
+            .bucket(bucket)
+            .versioning_configuration(versioning.clone());
         versioned.send().await.expect("versioning");
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_codepipeline::types::{
-    ActionCategory, ActionDeclaration, ActionExecutionDetail, ActionOwner, ActionTypeId, ArtifactStore,
-    ArtifactStoreType, ExecutionMode, InputArtifact, OutputArtifact, PipelineDeclaration, PipelineExecutionStatus,
-    PipelineType, StageDeclaration,
+    ActionCategory, ActionDeclaration, ActionExecutionDetail, ActionOwner, ActionTypeId,
+    ArtifactStore, ArtifactStoreType, ExecutionMode, InputArtifact, OutputArtifact,
+    PipelineDeclaration, PipelineExecutionStatus, PipelineType, StageDeclaration,
 };
 
 use super::{ARTIFACT_BUCKET, SOURCE_BUCKET, World};
@@ -44,7 +44,10 @@ pub struct ActionReport {
 }
 
 pub fn properties(given: &[(&str, &str)]) -> Properties {
-    given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    given
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 impl PipelineOptions {
@@ -52,7 +55,10 @@ impl PipelineOptions {
     pub fn service(service: &str) -> Self {
         let common = [("Stage", "test"), ("Service", service)];
         let mut deploy = properties(&common);
-        deploy.insert("TemplatePath".to_owned(), "Source::template.yaml".to_owned());
+        deploy.insert(
+            "TemplatePath".to_owned(),
+            "Source::template.yaml".to_owned(),
+        );
         deploy.insert("Capabilities".to_owned(), "CAPABILITY_IAM".to_owned());
         let mut test = properties(&common);
         test.insert("Command".to_owned(), "true".to_owned());
@@ -65,19 +71,25 @@ impl PipelineOptions {
 
     #[must_use]
     pub fn deploy(mut self, name: &str, value: &str) -> Self {
-        self.deploy.get_or_insert_default().insert(name.to_owned(), value.to_owned());
+        self.deploy
+            .get_or_insert_default()
+            .insert(name.to_owned(), value.to_owned());
         self
     }
 
     #[must_use]
     pub fn test(mut self, name: &str, value: &str) -> Self {
-        self.test.get_or_insert_default().insert(name.to_owned(), value.to_owned());
+        self.test
+            .get_or_insert_default()
+            .insert(name.to_owned(), value.to_owned());
         self
     }
 
     #[must_use]
     pub fn promote(mut self, name: &str, value: &str) -> Self {
-        self.promote.get_or_insert_default().insert(name.to_owned(), value.to_owned());
+        self.promote
+            .get_or_insert_default()
+            .insert(name.to_owned(), value.to_owned());
         self
     }
 }
@@ -86,14 +98,24 @@ impl World {
     /// Creates a pipeline of this name whose executions run side by side.
     pub async fn create_pipeline(&self, name: &str, options: &PipelineOptions) {
         let mut actions = Vec::new();
-        let all = [("DeployBlue", &options.deploy), ("RunIsolatedTests", &options.test), ("Promote", &options.promote)];
+        let all = [
+            ("DeployBlue", &options.deploy),
+            ("RunIsolatedTests", &options.test),
+            ("Promote", &options.promote),
+        ];
         for (order, (provider, properties)) in (1..).zip(all) {
             if let Some(properties) = properties {
                 actions.push(custom_action(provider, order, properties));
             }
         }
-        let release = StageDeclaration::builder().name("Release").set_actions(Some(actions)).build();
-        let store = ArtifactStore::builder().r#type(ArtifactStoreType::S3).location(ARTIFACT_BUCKET).build();
+        let release = StageDeclaration::builder()
+            .name("Release")
+            .set_actions(Some(actions))
+            .build();
+        let store = ArtifactStore::builder()
+            .r#type(ArtifactStoreType::S3)
+            .location(ARTIFACT_BUCKET)
+            .build();
         let pipeline = PipelineDeclaration::builder()
             .name(name)
             .role_arn("arn:aws:iam::000000000000:role/pipeline")
@@ -103,7 +125,12 @@ impl World {
             .stages(source_stage(name))
             .stages(release.expect("a pipeline stage"))
             .build();
-        let created = self.codepipeline().create_pipeline().pipeline(pipeline.expect("a pipeline")).send().await;
+        let created = self
+            .codepipeline()
+            .create_pipeline()
+            .pipeline(pipeline.expect("a pipeline"))
+            .send()
+            .await;
         created.expect("the pipeline is created");
     }
 
@@ -112,28 +139,63 @@ impl World {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let status = self.execution_status(pipeline, execution).await;
-            if status != PipelineExecutionStatus::InProgress && status != PipelineExecutionStatus::Stopping {
+            if status != PipelineExecutionStatus::InProgress
+                && status != PipelineExecutionStatus::Stopping
+            {
                 let actions = self.action_reports(pipeline, execution).await;
                 return Outcome { status, actions };
             }
-            assert!(Instant::now() < deadline, "{pipeline} {execution} did not end\n{}", self.logs());
+            assert!(
+                Instant::now() < deadline,
+                "{pipeline} {execution} did not end\n{}",
+                self.logs()
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
-    pub async fn execution_status(&self, pipeline: &str, execution: &str) -> PipelineExecutionStatus {
-        let asked = self.codepipeline().get_pipeline_execution().pipeline_name(pipeline);
-        let answer = asked.pipeline_execution_id(execution).send().await.expect("the execution is known");
-        answer.pipeline_execution.and_then(|execution| execution.status).expect("a status")
+    pub async fn execution_status(
+        &self,
+        pipeline: &str,
+        execution: &str,
+    ) -> PipelineExecutionStatus {
+        let asked = self
+            .codepipeline()
+            .get_pipeline_execution()
+            .pipeline_name(pipeline);
+        let answer = asked
+            .pipeline_execution_id(execution)
+            .send()
+            .await
+            .expect("the execution is known");
+        answer
+            .pipeline_execution
+            .and_then(|execution| execution.status)
+            .expect("a status")
     }
 
     /// The last execution of each action of a pipeline execution.
-    pub async fn action_reports(&self, pipeline: &str, execution: &str) -> BTreeMap<String, ActionReport> {
-        let listed = self.codepipeline().list_action_executions().pipeline_name(pipeline).send().await;
-        let details = listed.expect("the actions are listed").action_execution_details.unwrap_or_default();
+    pub async fn action_reports(
+        &self,
+        pipeline: &str,
+        execution: &str,
+    ) -> BTreeMap<String, ActionReport> {
+        let listed = self
+            .codepipeline()
+            .list_action_executions()
+            .pipeline_name(pipeline)
+            .send()
+            .await;
+        let details = listed
+            .expect("the actions are listed")
+            .action_execution_details
+            .unwrap_or_default();
         // Newest first: the first that is seen of each action stays.
         let mut reports = BTreeMap::new();
-        for detail in details.iter().filter(|detail| detail.pipeline_execution_id.as_deref() == Some(execution)) {
+        for detail in details
+            .iter()
+            .filter(|detail| detail.pipeline_execution_id.as_deref() == Some(execution))
+        {
             let name = detail.action_name.clone().unwrap_or_default();
             reports.entry(name).or_insert_with(|| report(detail));
         }
@@ -144,19 +206,31 @@ impl World {
 impl Outcome {
     /// The report of the action of this name.
     pub fn action(&self, name: &str) -> &ActionReport {
-        self.actions.get(name).unwrap_or_else(|| panic!("{name} did not run: {:?}", self.actions))
+        self.actions
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} did not run: {:?}", self.actions))
     }
 
     /// Insists that the execution succeeded.
     pub fn succeeded(&self) -> &Self {
-        assert_eq!(self.status, PipelineExecutionStatus::Succeeded, "{:#?}", self.actions);
+        assert_eq!(
+            self.status,
+            PipelineExecutionStatus::Succeeded,
+            "{:#?}",
+            self.actions
+        );
         self
     }
 
     /// Insists that the execution failed, in this action, and tells how.
     pub fn failed_in(&self, name: &str) -> &ActionReport {
         let report = self.action(name);
-        assert_eq!(self.status, PipelineExecutionStatus::Failed, "{:#?}", self.actions);
+        assert_eq!(
+            self.status,
+            PipelineExecutionStatus::Failed,
+            "{:#?}",
+            self.actions
+        );
         assert_eq!(report.status, "Failed", "{report:#?}");
         report
     }
@@ -169,14 +243,25 @@ fn source_stage(pipeline: &str) -> StageDeclaration {
         .configuration("S3Bucket", SOURCE_BUCKET)
         .configuration("S3ObjectKey", format!("{pipeline}.zip"))
         .configuration("PollForSourceChanges", "false")
-        .output_artifacts(OutputArtifact::builder().name("Source").build().expect("an artifact"))
+        .output_artifacts(
+            OutputArtifact::builder()
+                .name("Source")
+                .build()
+                .expect("an artifact"),
+        )
         .build();
-    let stage = StageDeclaration::builder().name("Source").actions(action.expect("an action"));
+    let stage = StageDeclaration::builder()
+        .name("Source")
+        .actions(action.expect("an action"));
     stage.build().expect("a pipeline stage")
 }
 
 fn custom_action(provider: &str, order: i32, properties: &Properties) -> ActionDeclaration {
-    let category = if provider == "RunIsolatedTests" { ActionCategory::Test } else { ActionCategory::Deploy };
+    let category = if provider == "RunIsolatedTests" {
+        ActionCategory::Test
+    } else {
+        ActionCategory::Deploy
+    };
     let mut action = ActionDeclaration::builder()
         .name(provider)
         .run_order(order)
@@ -185,16 +270,30 @@ fn custom_action(provider: &str, order: i32, properties: &Properties) -> ActionD
         action = action.configuration(name, value);
     }
     if provider != "Promote" {
-        action = action.input_artifacts(InputArtifact::builder().name("Source").build().expect("an artifact"));
+        action = action.input_artifacts(
+            InputArtifact::builder()
+                .name("Source")
+                .build()
+                .expect("an artifact"),
+        );
     }
     if provider == "RunIsolatedTests" {
-        action = action.output_artifacts(OutputArtifact::builder().name("Results").build().expect("an artifact"));
+        action = action.output_artifacts(
+            OutputArtifact::builder()
+                .name("Results")
+                .build()
+                .expect("an artifact"),
+        );
     }
     action.build().expect("an action")
 }
 
 fn action_type(category: ActionCategory, owner: ActionOwner, provider: &str) -> ActionTypeId {
-    let id = ActionTypeId::builder().category(category).owner(owner).provider(provider).version("1");
+    let id = ActionTypeId::builder()
+        .category(category)
+        .owner(owner)
+        .provider(provider)
+        .version("1");
     id.build().expect("an action type")
 }
 
@@ -203,14 +302,22 @@ fn report(detail: &ActionExecutionDetail) -> ActionReport {
     let result = output.and_then(|output| output.execution_result.as_ref());
     let error = result.and_then(|result| result.error_details.as_ref());
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
-    let variables = output.and_then(|output| output.output_variables.clone()).unwrap_or_default();
-    let artifacts = output.map(|output| output.output_artifacts().to_vec()).unwrap_or_default();
+    let variables = output
+        .and_then(|output| output.output_variables.clone())
+        .unwrap_or_default();
+    let artifacts = output
+        .map(|output| output.output_artifacts().to_vec())
+        .unwrap_or_default();
     let place = |artifact: &aws_sdk_codepipeline::types::ArtifactDetail| {
-        let location = artifact.s3location.as_ref()?;
+        let location = artifact.s3_location.as_ref()?;
         Some((location.bucket.clone()?, location.key.clone()?))
     };
     ActionReport {
-        status: detail.status.as_ref().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        status: detail
+            .status
+            .as_ref()
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
         external_id: text(result.and_then(|result| result.external_execution_id.as_ref())),
         summary: text(result.and_then(|result| result.external_execution_summary.as_ref())),
         error_code: text(error.and_then(|error| error.code.as_ref())),

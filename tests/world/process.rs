@@ -19,7 +19,12 @@ pub struct Process {
 
 impl Process {
     /// Starts `command` with exactly the given environment. Its standard error goes to `{home}/{name}.log`.
-    pub fn start(name: &str, mut command: Command, home: &Path, environment: &[(String, String)]) -> Self {
+    pub fn start(
+        name: &str,
+        mut command: Command,
+        home: &Path,
+        environment: &[(String, String)],
+    ) -> Self {
         let log = home.join(format!("{name}.log"));
         let file = File::create(&log).expect("the log file can be made");
         let child = command
@@ -63,10 +68,24 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The last lines that it has logged.
+    pub fn last_lines(&self, count: usize) -> String {
+        let logged = self.logged();
+        let lines: Vec<&str> = logged.lines().collect();
+        lines[lines.len().saturating_sub(count)..].join("\n")
+    }
+
     /// Sends the signal of this name, such as `TERM`.
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.id().to_string()).status();
-        assert!(sent.is_ok_and(|status| status.success()), "could not signal {}", self.name);
+        let sent = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(self.id().to_string())
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "could not signal {}",
+            self.name
+        );
     }
 
     /// Waits for its end.

@@ -24,7 +24,10 @@ impl Source {
     /// The files of a sample service.
     pub fn sample(name: &str) -> Self {
         let source = Self::empty();
-        copy(&root().join("pipeline-templates/samples").join(name), source.directory.path());
+        copy(
+            &root().join("pipeline-templates/samples").join(name),
+            source.directory.path(),
+        );
         source
     }
 
@@ -40,7 +43,8 @@ impl Source {
     /// With `from` replaced by `to` in a file, which must hold it.
     #[must_use]
     pub fn changed(self, path: &str, from: &str, to: &str) -> Self {
-        let text = std::fs::read_to_string(self.directory.path().join(path)).expect("the file is there");
+        let text =
+            std::fs::read_to_string(self.directory.path().join(path)).expect("the file is there");
         assert!(text.contains(from), "{path} does not hold {from}");
         self.with(path, &text.replace(from, to))
     }
@@ -57,13 +61,25 @@ impl Source {
 impl World {
     /// Puts the source where the pipeline takes it from.
     pub async fn push(&self, pipeline: &str, source: &Source) {
-        let put = self.s3().put_object().bucket(SOURCE_BUCKET).key(format!("{pipeline}.zip"));
-        put.body(ByteStream::from(source.zip())).send().await.expect("the source is stored");
+        let put = self
+            .s3()
+            .put_object()
+            .bucket(SOURCE_BUCKET)
+            .key(format!("{pipeline}.zip"));
+        put.body(ByteStream::from(source.zip()))
+            .send()
+            .await
+            .expect("the source is stored");
     }
 
     /// Starts the pipeline with what was pushed last, and tells the execution's id.
     pub async fn start_pipeline(&self, pipeline: &str) -> String {
-        let started = self.codepipeline().start_pipeline_execution().name(pipeline).send().await;
+        let started = self
+            .codepipeline()
+            .start_pipeline_execution()
+            .name(pipeline)
+            .send()
+            .await;
         let started = started.expect("the pipeline starts");
         started.pipeline_execution_id.expect("an execution id")
     }
@@ -76,7 +92,10 @@ impl World {
 }
 
 fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).expect("the sample is there").flatten() {
+    for entry in std::fs::read_dir(from)
+        .expect("the sample is there")
+        .flatten()
+    {
         let (name, path) = (entry.file_name(), entry.path());
         // Python's leftovers of running the tests by hand.
         if name == "__pycache__" || name == ".pytest_cache" {

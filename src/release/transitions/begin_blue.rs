@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::release::names::{ServiceName, VersionId, VersionRef};
 use crate::release::refusal::Refusal;
 use crate::release::stage::{
-    Execution, Moment, Outputs, Service, StackRef, Stage, State, Version, Wire,
+    Execution, Moment, Outputs, RunOutcome, Service, StackRef, Stage, State, Version, Wire,
 };
 
 /// What is asked for when a version begins.
@@ -168,10 +168,11 @@ impl Stage {
                 known: self.services.keys().cloned().collect(),
             });
         };
-        let on_their_way = known
-            .versions
-            .values()
-            .filter(|version| version.state.is_on_its_way());
+        // One whose tests failed gets no further by itself.
+        let on_their_way = known.versions.values().filter(|version| {
+            let failed = version.run.as_ref().is_some_and(|run| run.outcome == RunOutcome::Failed);
+            version.state.is_on_its_way() && !failed
+        });
         self.live(dependency).ok_or_else(|| Refusal::NotLiveYet {
             service: request.service.clone(),
             dependency: dependency.clone(),
