@@ -1,13 +1,16 @@
-//! The adapters against MiniStack: what a port promises, asked over TCP with the official SDK.
+//! The adapters over TCP: what a port promises, asked of MiniStack, and of canned answers where MiniStack has no such
+//! service.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test says that something is wrong by panicking"
 )]
 
+mod codepipeline;
 mod contract;
 mod ministack;
 
+use codepipeline::Canned;
 use ministack::MiniStack;
 
 /// Each contract as a test of its own, with a MiniStack of its own.
@@ -50,4 +53,24 @@ against_ministack! {
     run_records:
         a_record_is_read_as_it_was_written
         a_bundle_is_fetched_as_it_was_stored;
+}
+
+/// Each contract as a test of its own, with canned answers of CodePipeline.
+macro_rules! against_canned_answers {
+    ($($name:ident)+) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                contract::jobs::$name(&Canned::start().await).await;
+            }
+        )+
+    };
+}
+
+against_canned_answers! {
+    a_job_that_lacks_something_is_failed_and_the_others_are_offered
+    a_job_is_ours_only_with_its_newest_nonce
+    a_verdict_is_taken_once
+    an_execution_that_nobody_knows_is_unknown
+    expired_credentials_are_renewed_once
 }

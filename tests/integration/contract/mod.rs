@@ -1,6 +1,7 @@
 //! What each port promises, for whatever implements AWS behind an [`SdkConfig`].
 
 pub(crate) mod artifacts;
+pub(crate) mod jobs;
 pub(crate) mod run_records;
 pub(crate) mod stacks;
 pub(crate) mod stages;
