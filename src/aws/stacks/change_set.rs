@@ -22,16 +22,22 @@ const NAME: &str = "create";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ChangeSet {
     pub(super) stack_id: String,
-    /// Its ARN, or its name until that is known.
-    name: String,
+    known_as: KnownAs,
+}
+
+/// An ARN finds a change set for certain; until it is known, the names do, which are never used again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum KnownAs {
+    Arn(String),
+    NameIn(String),
 }
 
 impl ChangeSet {
-    /// The change set that makes this stack, known by its name.
-    pub(super) fn of(stack_id: &str) -> Self {
+    /// The change set that makes this stack.
+    pub(super) fn of(stack_id: &str, stack_name: &str) -> Self {
         Self {
             stack_id: stack_id.to_owned(),
-            name: NAME.to_owned(),
+            known_as: KnownAs::NameIn(stack_name.to_owned()),
         }
     }
 }
@@ -43,8 +49,8 @@ pub(super) enum Progress {
     Missing,
     /// CloudFormation works it out.
     Pending,
-    /// It can be executed.
-    Ready,
+    /// It can be executed, under this ARN.
+    Ready(String),
     /// It was executed: the stack tells the rest.
     Executed,
     /// CloudFormation could not work it out, and why.
@@ -73,8 +79,9 @@ pub(super) async fn create(
     match request.send().await {
         Ok(answer) => {
             let stack_id = answer.stack_id.unwrap_or_else(|| name.clone());
-            let name = answer.id.unwrap_or_else(|| NAME.to_owned());
-            Ok(Some(ChangeSet { stack_id, name }))
+            let by_name = || KnownAs::NameIn(name.clone());
+            let known_as = answer.id.map_or_else(by_name, KnownAs::Arn);
+            Ok(Some(ChangeSet { stack_id, known_as }))
         }
         Err(error) if is_there_already(&error) => Ok(None),
         Err(error) => Err(not_created(name, &error)),
@@ -101,10 +108,11 @@ fn not_created(stack: &str, error: &Failed<CreateChangeSetError>) -> Fault {
 
 /// Looks at the change set.
 pub(super) async fn look(client: &Client, set: &ChangeSet) -> Result<Progress, Fault> {
-    let request = client
-        .describe_change_set()
-        .stack_name(&set.stack_id)
-        .change_set_name(&set.name);
+    let request = client.describe_change_set();
+    let request = match &set.known_as {
+        KnownAs::Arn(arn) => request.change_set_name(arn),
+        KnownAs::NameIn(stack) => request.stack_name(stack).change_set_name(NAME),
+    };
     match request.send().await {
         Ok(told) => Ok(progress(&told)),
         Err(error) if is_missing(&error) => Ok(Progress::Missing),
@@ -140,9 +148,9 @@ fn progress(told: &DescribeChangeSetOutput) -> Progress {
                 | ExecutionStatus::ExecuteFailed,
             ),
         ) => Progress::Executed,
-        (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::Available)) => {
-            Progress::Ready
-        }
+        (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::Available)) => told
+            .change_set_id()
+            .map_or(Progress::Pending, |arn| Progress::Ready(arn.to_owned())),
         (
             Some(
                 ChangeSetStatus::DeletePending
@@ -157,11 +165,10 @@ fn progress(told: &DescribeChangeSetOutput) -> Progress {
 }
 
 /// Executes the change set. If another worker was faster that is as good: the stack tells the rest.
-pub(super) async fn execute(client: &Client, set: &ChangeSet, token: &str) -> Result<(), Fault> {
+pub(super) async fn execute(client: &Client, arn: &str, token: &str) -> Result<(), Fault> {
     let request = client
         .execute_change_set()
-        .stack_name(&set.stack_id)
-        .change_set_name(&set.name)
+        .change_set_name(arn)
         .client_request_token(token)
         // The API reference gives these two defaults differently in different places, so they are always sent: a
         // failed creation is taken back, also where a resource's policy is to be retained.
@@ -170,7 +177,7 @@ pub(super) async fn execute(client: &Client, set: &ChangeSet, token: &str) -> Re
     match request.send().await {
         Ok(_) => Ok(()),
         Err(error) if is_executed(&error) => Ok(()),
-        Err(error) => Err(fault(format!("create stack {}", set.stack_id), &error)),
+        Err(error) => Err(fault(format!("execute change set {arn}"), &error)),
     }
 }
 
@@ -223,6 +230,7 @@ mod tests {
                 .status(status.into())
                 .execution_status(execution.into())
                 .status_reason("because")
+                .change_set_id("arn")
                 .build(),
         )
     }
@@ -232,7 +240,10 @@ mod tests {
         assert_eq!(told("CREATE_PENDING", "UNAVAILABLE"), Progress::Pending);
         assert_eq!(told("CREATE_IN_PROGRESS", "UNAVAILABLE"), Progress::Pending);
         assert_eq!(told("CREATE_COMPLETE", "UNAVAILABLE"), Progress::Pending);
-        assert_eq!(told("CREATE_COMPLETE", "AVAILABLE"), Progress::Ready);
+        assert_eq!(
+            told("CREATE_COMPLETE", "AVAILABLE"),
+            Progress::Ready("arn".to_owned())
+        );
         for executed in ["EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED"] {
             assert_eq!(told("CREATE_COMPLETE", executed), Progress::Executed);
         }

@@ -107,7 +107,7 @@ impl CloudFormationStacks {
                 "CloudFormation says both that it exists and that it does not".to_owned(),
             ));
         };
-        let set = ChangeSet::of(&id_of(&stack));
+        let set = ChangeSet::of(&id_of(&stack), &spec.stack.name);
         let attached = self.attach(spec, stack).await?;
         Ok(attached.unwrap_or_else(|| in_review(&set)))
     }
@@ -116,7 +116,7 @@ impl CloudFormationStacks {
     async fn attach(&self, spec: &StackSpec, stack: Stack) -> Result<Option<StackState>, Fault> {
         let state = match stack.stack_status().map(standing) {
             Some(Standing::Waiting) => {
-                let set = ChangeSet::of(&id_of(&stack));
+                let set = ChangeSet::of(&id_of(&stack), &spec.stack.name);
                 match change_set::look(&self.client, &set).await? {
                     Progress::Missing => return Ok(None),
                     progress => self.carry_out(spec, &set, progress).await?,
@@ -142,8 +142,8 @@ impl CloudFormationStacks {
         match progress {
             Progress::Missing | Progress::Pending => Ok(in_review(set)),
             Progress::Refused(reason) => Ok(failed(&spec.stack.name, &set.stack_id, reason)),
-            Progress::Ready => {
-                change_set::execute(&self.client, set, &spec.request_token).await?;
+            Progress::Ready(arn) => {
+                change_set::execute(&self.client, &arn, &spec.request_token).await?;
                 self.after_execution(spec, set).await
             }
             Progress::Executed => self.after_execution(spec, set).await,

@@ -1,0 +1,76 @@
+//! The adapters over TCP: what a port promises, asked of MiniStack, and of canned answers where MiniStack has no such
+//! service.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says that something is wrong by panicking"
+)]
+
+mod codepipeline;
+mod contract;
+mod ministack;
+
+use codepipeline::Canned;
+use ministack::MiniStack;
+
+/// Each contract as a test of its own, with a MiniStack of its own.
+macro_rules! against_ministack {
+    ($($module:ident: $($name:ident)+;)+) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let ministack = MiniStack::start().await;
+                contract::$module::$name(&ministack.sdk().await).await;
+            }
+        )+)+
+    };
+}
+
+against_ministack! {
+    stages:
+        a_stage_is_created_only_if_it_is_absent
+        a_write_after_a_stale_read_is_a_conflict
+        concurrent_writers_lose_no_update
+        a_document_of_a_newer_program_is_refused
+        every_stage_is_listed
+        a_missing_bucket_is_told_plainly;
+    stacks:
+        a_stack_is_made_by_a_change_set_and_gives_its_outputs
+        a_change_set_that_was_made_before_is_carried_out
+        two_workers_make_one_stack
+        the_resource_that_failed_is_named
+        an_invalid_template_is_refused
+        what_a_template_declares_is_told
+        a_large_template_goes_by_address
+        a_stack_is_deleted_by_its_id
+        a_protected_stack_is_not_deleted
+        an_unknown_stack_is_absent
+        a_deleted_stack_is_not_made_again;
+    artifacts:
+        an_artifact_that_is_gone_is_told_apart
+        an_artifact_is_stored_encrypted
+        an_artifact_that_is_no_archive_is_refused;
+    run_records:
+        a_record_is_read_as_it_was_written
+        a_bundle_is_fetched_as_it_was_stored;
+}
+
+/// Each contract as a test of its own, with canned answers of CodePipeline.
+macro_rules! against_canned_answers {
+    ($($name:ident)+) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                contract::jobs::$name(&Canned::start().await).await;
+            }
+        )+
+    };
+}
+
+against_canned_answers! {
+    a_job_that_lacks_something_is_failed_and_the_others_are_offered
+    a_job_is_ours_only_with_its_newest_nonce
+    a_verdict_is_taken_once
+    an_execution_that_nobody_knows_is_unknown
+    expired_credentials_are_renewed_once
+}
