@@ -13,6 +13,7 @@ use aws_sdk_s3::config::IdentityCache;
 use aws_sdk_s3::types::ServerSideEncryption;
 use secrecy::ExposeSecret;
 
+use super::S3_OWN_KEY;
 use super::clients::s3_config;
 use super::fault;
 use super::files::{self, Missed, Place};
@@ -112,14 +113,14 @@ impl Artifacts for ArtifactObjects {
         from: &Path,
     ) -> Result<(), ArtifactFault> {
         let doing = format!("store artifact {}", artifact.name);
-        // Artifact buckets may refuse anything that is not encrypted with KMS; without an id, S3 takes the account's
-        // own key (CodePipeline user guide, "Create and add a custom action", step on uploading).
+        // Artifact buckets may refuse anything that is not encrypted with KMS; without a key id, the account's own key
+        // for S3 it is (CodePipeline user guide, "Create and add a custom action", step on uploading).
         let request = |s3: &Client| {
             s3.put_object()
                 .bucket(&artifact.bucket)
                 .key(&artifact.key)
                 .server_side_encryption(ServerSideEncryption::AwsKms)
-                .set_ssekms_key_id(job.encryption_key.clone())
+                .ssekms_key_id(job.encryption_key.as_deref().unwrap_or(S3_OWN_KEY))
         };
         let s3 = self.client(job.credentials.as_ref());
         let stored = match files::upload(request(&s3), from, &doing).await {

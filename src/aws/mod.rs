@@ -34,6 +34,9 @@ pub use self::location::{BadLocation, StateLocation};
 use self::state_bucket::StateBucket;
 use crate::ports::{Artifacts, Jobs, RunRecords, Stacks, Stages};
 
+/// The AWS-managed KMS key of S3. Leaving the key out means the same to S3, but not to every local one.
+const S3_OWN_KEY: &str = "alias/aws/s3";
+
 /// Every port that AWS implements.
 #[derive(Clone)]
 pub struct Aws {

@@ -7,8 +7,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
 
-/// The AWS-managed KMS key of S3. Leaving the key out means the same to S3, but not to every local one.
-const S3_OWN_KEY: &str = "alias/aws/s3";
+use super::S3_OWN_KEY;
 
 /// S3, as far as whole objects are concerned.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
-//! The adapters over TCP: what a port promises, asked of MiniStack, and of canned answers where MiniStack has no such
-//! service.
+//! Tests of the whole: the real worker process, the local CodePipeline over TCP, and `MiniStack`; and the adapters alone,
+//! held to what their ports promise. Names are sentences.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,10 +8,15 @@
 
 mod codepipeline;
 mod contract;
-mod ministack;
+mod main_job;
+
+#[path = "../world/mod.rs"]
+mod world;
+
+use std::path::PathBuf;
 
 use codepipeline::Canned;
-use ministack::MiniStack;
+use world::{MiniStack, Options, World, root};
 
 /// Each contract as a test of its own, with a MiniStack of its own.
 macro_rules! against_ministack {
@@ -20,7 +25,7 @@ macro_rules! against_ministack {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 let ministack = MiniStack::start().await;
-                contract::$module::$name(&ministack.sdk().await).await;
+                contract::$module::$name(&ministack.sdk()).await;
             }
         )+)+
     };
@@ -73,4 +78,22 @@ against_canned_answers! {
     a_verdict_is_taken_once
     an_execution_that_nobody_knows_is_unknown
     expired_credentials_are_renewed_once
+}
+
+/// The program under test.
+fn bluestage() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_bluestage"))
+}
+
+/// A world with the three sample pipelines and one worker.
+async fn sample_world() -> World {
+    let templates = root().join("pipeline-templates");
+    let options = Options {
+        pipelines: vec![
+            templates.join("custom-actions.yaml"),
+            templates.join("samples/pipelines"),
+        ],
+        ..Options::default()
+    };
+    World::with_worker(&bluestage(), options).await
 }

@@ -14,11 +14,11 @@
     reason = "shared by several binaries, of which none uses all; tests may look at the real clock"
 )]
 
+mod ministack;
 mod pipelines;
 mod process;
 mod release;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -30,6 +30,7 @@ use bluestage::release::{Stage, StageName, document};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub use ministack::MiniStack;
 pub use pipelines::{ActionReport, Outcome, PipelineOptions};
 pub use process::Process;
 pub use release::Source;
@@ -58,7 +59,7 @@ pub struct World {
     // Dropped in this order: workers first, the directory last.
     pub workers: Vec<Process>,
     local: Process,
-    ministack: Process,
+    ministack: MiniStack,
     pub codepipeline_url: String,
     pub aws_url: String,
     options: Options,
@@ -74,7 +75,8 @@ impl World {
             .prefix("bluestage-world-")
             .tempdir()
             .expect("a temporary directory");
-        let (ministack, aws_url) = start_ministack(home.path());
+        let ministack = MiniStack::start().await;
+        let aws_url = ministack.url.clone();
         let sdk = sdk(&aws_url);
         make_buckets(&sdk).await;
         let (local, codepipeline_url) = start_local(bluestage, home.path(), (&aws_url, &options));
@@ -243,7 +245,9 @@ impl World {
     /// The end of every log, for the message of a test that fails.
     pub fn logs(&self) -> String {
         let logs = self.workers.iter().chain([&self.local]);
-        logs.map(|process| process.last_lines(40)).collect::<Vec<_>>().join("\n----\n")
+        logs.map(|process| process.last_lines(40))
+            .collect::<Vec<_>>()
+            .join("\n----\n")
     }
 }
 
@@ -273,79 +277,6 @@ fn aws_environment(aws_url: &str) -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec()
-}
-
-fn start_ministack(home: &Path) -> (Process, String) {
-    let program = venv().join("bin/ministack");
-    assert!(
-        program.exists(),
-        "{} is missing; run the tests with: make test",
-        program.display()
-    );
-    // Another process may take the free port before MiniStack does: then it ends, and another port is tried.
-    for attempt in 1..=5 {
-        let port = free_port();
-        let url = format!("http://127.0.0.1:{port}");
-        let directory = home.join(format!("ministack-{attempt}"));
-        let temporary = directory.join("tmp");
-        std::fs::create_dir_all(&temporary).expect("a directory");
-        let shown = |path: &Path| path.display().to_string();
-        let environment = [
-            (
-                "PATH",
-                format!(
-                    "{}:/usr/local/bin:/usr/bin:/bin",
-                    shown(&venv().join("bin"))
-                ),
-            ),
-            ("HOME", shown(&directory)),
-            ("TMPDIR", shown(&temporary)),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("GATEWAY_PORT", port.to_string()),
-            ("BIND_HOST", "127.0.0.1".to_owned()),
-            ("MINISTACK_REGION", REGION.to_owned()),
-            ("IOT_MTLS_ENABLED", "0".to_owned()),
-            ("SFTP_ENABLED", "0".to_owned()),
-            ("S3_DATA_DIR", shown(&directory.join("s3"))),
-            ("STATE_DIR", shown(&directory.join("state"))),
-            ("LAMBDA_WARM_TTL_SECONDS", "60".to_owned()),
-            ("AUTH", "false".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value));
-        let name = format!("ministack-{attempt}");
-        let mut process = Process::start(&name, Command::new(&program), home, &environment);
-        if becomes_ready(&mut process, port) {
-            return (process, url);
-        }
-    }
-    panic!(
-        "MiniStack did not start; see the logs in {}",
-        home.display()
-    );
-}
-
-fn becomes_ready(process: &mut Process, port: u16) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    while process.runs() && Instant::now() < deadline {
-        if answers_ready(port) {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(30));
-    }
-    false
-}
-
-/// One HTTP request by hand: the readiness of `MiniStack` is not part of any SDK.
-fn answers_ready(port: u16) -> bool {
-    use std::io::{Read, Write};
-    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else {
-        return false;
-    };
-    let request = "GET /_ministack/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
-    let mut answer = String::new();
-    stream.write_all(request.as_bytes()).is_ok()
-        && stream.read_to_string(&mut answer).is_ok()
-        && answer.starts_with("HTTP/1.1 200")
 }
 
 fn start_local(
@@ -381,11 +312,6 @@ fn start_local(
         .expect("where it listens")
         .to_owned();
     (process, url)
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// Configuration for the SDK, as anybody would write it.

@@ -170,7 +170,10 @@ impl Stage {
         };
         // One whose tests failed gets no further by itself.
         let on_their_way = known.versions.values().filter(|version| {
-            let failed = version.run.as_ref().is_some_and(|run| run.outcome == RunOutcome::Failed);
+            let failed = version
+                .run
+                .as_ref()
+                .is_some_and(|run| run.outcome == RunOutcome::Failed);
             version.state.is_on_its_way() && !failed
         });
         self.live(dependency).ok_or_else(|| Refusal::NotLiveYet {
