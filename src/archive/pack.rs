@@ -53,3 +53,30 @@ fn names_of_files(directory: &Path) -> io::Result<Vec<String>> {
     names.sort();
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+    use zip::ZipArchive;
+
+    use super::*;
+
+    #[test]
+    fn packed_names_are_sorted() {
+        let home = TempDir::new().unwrap();
+        let from = home.path().join("from");
+        fs::create_dir(&from).unwrap();
+        for number in 100..200 {
+            fs::write(from.join(number.to_string()), b"x").unwrap();
+        }
+        let archive = home.path().join("a.zip");
+        pack(&from, &archive).unwrap();
+        let packed = ZipArchive::new(File::open(&archive).unwrap()).unwrap();
+        let names: Vec<String> = packed
+            .file_names()
+            .map(|name| name.unwrap().into_owned())
+            .collect();
+        assert_eq!(names.len(), 100);
+        assert!(names.is_sorted(), "{names:?}");
+    }
+}

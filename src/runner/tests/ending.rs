@@ -93,7 +93,7 @@ async fn a_signal_that_ends_the_command_is_told() {
 #[tokio::test]
 async fn the_time_limit_ends_everything_that_the_command_started() {
     let bench = Bench::new();
-    let mut spec = bench.spec("endless", "sleep 300 & echo $!; wait");
+    let mut spec = bench.spec("endless", "sleep 60 & echo $!; wait");
     spec.time_limit = Duration::from_secs(1);
     let run = bench.start(spec).await;
     let grandchild = bench.number_printed_by(&run).await;
@@ -107,7 +107,7 @@ async fn the_time_limit_ends_everything_that_the_command_started() {
 #[tokio::test]
 async fn the_time_limit_also_ends_what_does_not_want_to_end() {
     let bench = Bench::new();
-    let command = "trap '' TERM; sleep 300 & echo $!; wait; sleep 300";
+    let command = "trap '' TERM; sleep 60 & echo $!; wait; sleep 60";
     let mut spec = bench.spec("stubborn", command);
     spec.time_limit = Duration::from_secs(1);
     let run = bench.start(spec).await;
@@ -133,9 +133,7 @@ async fn a_run_may_clean_up_when_its_time_is_over() {
 #[tokio::test]
 async fn what_the_command_leaves_running_ends_with_it() {
     let bench = Bench::new();
-    let end = bench
-        .run(bench.spec("leaving", "sleep 300 & echo $!"))
-        .await;
+    let end = bench.run(bench.spec("leaving", "sleep 60 & echo $!")).await;
     assert!(end.passed(), "{end:?}");
     bench.is_gone(end.tail.trim().parse().unwrap()).await;
 }
@@ -143,7 +141,7 @@ async fn what_the_command_leaves_running_ends_with_it() {
 #[tokio::test]
 async fn a_daemon_that_keeps_the_output_open_does_not_hold_up_the_run() {
     let bench = Bench::new();
-    let command = "setsid sh -c 'echo $$; exec sleep 300' & sleep 0.2";
+    let command = "setsid sh -c 'echo $$; exec sleep 60' & sleep 0.2";
     let began = bench.clock.elapsed();
     let end = bench.run(bench.spec("daemon", command)).await;
     let took = bench.clock.elapsed() - began;
@@ -161,7 +159,7 @@ async fn a_daemon_that_keeps_the_output_open_does_not_hold_up_the_run() {
 async fn a_stopped_run_is_recorded_as_stopped() {
     let bench = Bench::new();
     let run = bench
-        .start(bench.spec("stopped", "sleep 300 & echo $!; wait"))
+        .start(bench.spec("stopped", "sleep 60 & echo $!; wait"))
         .await;
     let grandchild = bench.number_printed_by(&run).await;
     bench.runner.stop(&run).await;
@@ -177,9 +175,9 @@ async fn a_stopped_run_is_recorded_as_stopped() {
 async fn stopping_all_ends_stubborn_runs_too() {
     let bench = Bench::new();
     let first = bench
-        .start(bench.spec("first", "trap '' TERM; echo $$; sleep 300; sleep 300"))
+        .start(bench.spec("first", "trap '' TERM; echo $$; sleep 60; sleep 60"))
         .await;
-    let second = bench.start(bench.spec("second", "sleep 300")).await;
+    let second = bench.start(bench.spec("second", "sleep 60")).await;
     let stubborn = bench.number_printed_by(&first).await;
     bench.runner.stop_all().await;
     for run in [first, second] {
@@ -193,8 +191,8 @@ async fn stopping_all_ends_stubborn_runs_too() {
 #[tokio::test]
 async fn a_full_machine_takes_no_more_and_a_run_is_started_once() {
     let bench = Bench::new();
-    bench.start(bench.spec("one", "sleep 300")).await;
-    bench.start(bench.spec("two", "sleep 300")).await;
+    bench.start(bench.spec("one", "sleep 60")).await;
+    bench.start(bench.spec("two", "sleep 60")).await;
     let third = bench.runner.start(bench.spec("three", "true")).await;
     assert_eq!(third.unwrap(), Start::Full);
     let again = bench.runner.start(bench.spec("one", "true")).await;

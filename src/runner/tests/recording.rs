@@ -15,7 +15,7 @@ fn beats(records: &[RunRecord]) -> Vec<u64> {
 #[tokio::test]
 async fn a_run_is_recorded_before_start_returns() {
     let bench = Bench::new();
-    let run = bench.start(bench.spec("known", "sleep 300")).await;
+    let run = bench.start(bench.spec("known", "sleep 60")).await;
     let first = bench.memory.of(&run).remove(0);
     assert_eq!(first.worker, "worker-1");
     assert_eq!(first.beat, 0);
@@ -50,7 +50,7 @@ async fn the_beat_moves_and_tells_the_progress_until_the_end_is_recorded() {
 async fn waiting_ends_with_patience_and_tells_the_last_line() {
     let bench = Bench::new();
     let run = bench
-        .start(bench.spec("slow", "echo 1; echo 42; sleep 300"))
+        .start(bench.spec("slow", "echo 1; echo 42; sleep 60"))
         .await;
     assert_eq!(bench.number_printed_by(&run).await, 42);
     let here = bench.runner.wait(&run, Duration::from_millis(1)).await;
