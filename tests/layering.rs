@@ -169,7 +169,7 @@ fn sources() -> Vec<Source> {
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).unwrap().flatten() {
+    for entry in fs::read_dir(directory).expect("a directory").flatten() {
         let path = entry.path();
         if path.is_dir() {
             collect(&path, files);
@@ -180,7 +180,7 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn read(root: &Path, path: PathBuf) -> Source {
-    let text = fs::read_to_string(&path).unwrap();
+    let text = fs::read_to_string(&path).expect("a text");
     let shipped = text
         .split("\n#[cfg(test)]\nmod tests {")
         .next()
@@ -189,11 +189,11 @@ fn read(root: &Path, path: PathBuf) -> Source {
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect();
-    let inside = path.strip_prefix(root).unwrap();
+    let inside = path.strip_prefix(root).expect("a path below src/");
     let first = inside
         .components()
         .next()
-        .unwrap()
+        .expect("a first part")
         .as_os_str()
         .to_string_lossy();
     Source {

@@ -6,7 +6,12 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3 as s3;
+use aws_sdk_s3::config::ProvideCredentials;
 use aws_types::service_config::ServiceConfigKey;
+use secrecy::SecretString;
+
+use super::fault;
+use crate::ports::{Credentials, Fault};
 
 /// A healthy endpoint answers a connection in milliseconds; the SDK's standard retry then tries another address.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -36,7 +41,7 @@ pub async fn configuration() -> SdkConfig {
 /// The makings of an S3 client. A custom endpoint is addressed by path, because a name such as
 /// `bucket.localhost` resolves hardly anywhere.
 pub(super) fn s3_config(sdk: &SdkConfig) -> s3::config::Builder {
-    s3::config::Builder::from(sdk).force_path_style(has_own_s3_endpoint(sdk))
+    s3::config::Builder::from(sdk).force_path_style(s3_endpoint(sdk).is_some())
 }
 
 /// What an upload of a file overrides.
@@ -48,7 +53,9 @@ pub(super) fn upload_config() -> s3::config::Builder {
     s3::config::Builder::new().timeout_config(patience)
 }
 
-fn has_own_s3_endpoint(sdk: &SdkConfig) -> bool {
+/// The endpoint of S3, if it is not AWS's own: one for S3 alone goes before one for all services.
+#[must_use]
+pub fn s3_endpoint(sdk: &SdkConfig) -> Option<String> {
     let for_s3_alone = || {
         let key = ServiceConfigKey::builder()
             .service_id("S3")
@@ -58,7 +65,27 @@ fn has_own_s3_endpoint(sdk: &SdkConfig) -> bool {
             .ok()?;
         sdk.service_config()?.load_config(key)
     };
-    sdk.endpoint_url().is_some() || for_s3_alone().is_some()
+    for_s3_alone().or_else(|| sdk.endpoint_url().map(str::to_owned))
+}
+
+/// The credentials that the chain finds now.
+///
+/// # Errors
+/// When it finds none.
+pub async fn credentials(sdk: &SdkConfig) -> Result<Credentials, Fault> {
+    let doing = "find AWS credentials";
+    let advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
+    let Some(provider) = sdk.credentials_provider() else {
+        return Err(fault::rejected(doing.to_owned(), advice.to_owned()));
+    };
+    let found = provider.provide_credentials().await;
+    let found =
+        found.map_err(|error| fault::rejected(doing.to_owned(), format!("{error}; {advice}")))?;
+    Ok(Credentials {
+        access_key_id: SecretString::from(found.access_key_id()),
+        secret_access_key: SecretString::from(found.secret_access_key()),
+        session_token: found.session_token().map(SecretString::from),
+    })
 }
 
 #[cfg(test)]
@@ -80,8 +107,8 @@ mod tests {
         let plain = SdkConfig::builder().build();
         let all = SdkConfig::builder().endpoint_url("http://localhost:9000");
         let s3_alone = SdkConfig::builder().service_config(OnlyS3);
-        assert!(!has_own_s3_endpoint(&plain));
-        assert!(has_own_s3_endpoint(&all.build()));
-        assert!(has_own_s3_endpoint(&s3_alone.build()));
+        assert!(s3_endpoint(&plain).is_none());
+        assert!(s3_endpoint(&all.build()).is_some());
+        assert!(s3_endpoint(&s3_alone.build()).is_some());
     }
 }

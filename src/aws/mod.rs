@@ -29,10 +29,12 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 
 pub use self::action_types::ActionTypes;
-pub use self::clients::configuration;
+pub use self::clients::{configuration, credentials, s3_endpoint};
 pub use self::location::{BadLocation, StateLocation};
 use self::state_bucket::StateBucket;
 use crate::ports::{Artifacts, Jobs, RunRecords, Stacks, Stages};
+/// Region, endpoints and credentials as the SDK has read them; only handed on outside this module.
+pub use aws_config::SdkConfig as Configuration;
 
 /// The AWS-managed KMS key of S3. Leaving the key out means the same to S3, but not to every local one.
 const S3_OWN_KEY: &str = "alias/aws/s3";

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 
+use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
 
-use super::S3_OWN_KEY;
+use super::{S3_OWN_KEY, clients};
 
 /// S3, as far as whole objects are concerned.
 #[derive(Debug, Clone)]
@@ -45,10 +46,12 @@ pub enum ObjectFault {
 }
 
 impl S3Objects {
-    /// Objects as `client` reaches them.
+    /// Objects as `sdk` reaches them.
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    pub fn new(sdk: &SdkConfig) -> Self {
+        Self {
+            client: Client::from_conf(clients::s3_config(sdk).build()),
+        }
     }
 
     /// Reads an object, at `version` or as it is now.

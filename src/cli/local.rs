@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_s3::config::ProvideCredentials;
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Trouble;
 use super::seconds::seconds;
+use crate::aws;
 use crate::aws::objects::{ObjectFault, ObjectRevision, S3Objects};
 use crate::clock::SystemClock;
 use crate::dice::Dice;
@@ -66,9 +65,6 @@ pub(super) struct LocalFlags {
     /// The account id in ARNs and jobs
     #[arg(long, env = "BLUESTAGE_LOCAL_ACCOUNT_ID", default_value = "000000000000", value_parser = account_id)]
     account_id: String,
-    /// The endpoint of S3, if it differs from AWS_ENDPOINT_URL
-    #[arg(long, env = "AWS_ENDPOINT_URL_S3", value_name = "URL")]
-    s3_endpoint: Option<String>,
     /// Use an S3 that is not on this machine
     #[arg(long, env = "BLUESTAGE_LOCAL_ALLOW_REMOTE_S3")]
     allow_remote_s3: bool,
@@ -76,9 +72,10 @@ pub(super) struct LocalFlags {
 
 /// Runs until SIGTERM or Ctrl-C.
 pub(super) async fn run(flags: LocalFlags) -> Result<(), Trouble> {
-    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let objects = s3(&flags, &aws)?;
-    let settings = settings(&flags, &aws).await?;
+    let configuration = aws::configuration().await;
+    stay_local(&flags, &configuration)?;
+    let objects = S3Objects::new(&configuration);
+    let settings = settings(&flags, &configuration).await?;
     let local = Local::new(
         settings,
         Arc::new(objects),
@@ -114,25 +111,18 @@ fn stopped() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-/// S3, if it is on this machine: a local world must not be mistaken for the real one.
-fn s3(flags: &LocalFlags, aws: &SdkConfig) -> Result<S3Objects, Trouble> {
-    let endpoint = flags.s3_endpoint.as_deref().or(aws.endpoint_url());
-    if !flags.allow_remote_s3 && !endpoint.is_some_and(is_loopback) {
-        let place = endpoint.unwrap_or("AWS itself");
-        let message = format!(
-            "the S3 endpoint is {place}, which is not on this machine; set AWS_ENDPOINT_URL to a local S3, or give \
-             --allow-remote-s3 if that is meant"
-        );
-        return Err(message.into());
+/// Refuses an S3 that is not on this machine: a local world must not be mistaken for the real one.
+fn stay_local(flags: &LocalFlags, configuration: &aws::Configuration) -> Result<(), Trouble> {
+    let endpoint = aws::s3_endpoint(configuration);
+    if flags.allow_remote_s3 || endpoint.as_deref().is_some_and(is_loopback) {
+        return Ok(());
     }
-    let mut config = aws_sdk_s3::config::Builder::from(aws);
-    if let Some(endpoint) = endpoint {
-        // Local S3s have no DNS name per bucket.
-        config = config.endpoint_url(endpoint).force_path_style(true);
-    }
-    Ok(S3Objects::new(aws_sdk_s3::Client::from_conf(
-        config.build(),
-    )))
+    let place = endpoint.as_deref().unwrap_or("AWS itself");
+    let message = format!(
+        "the S3 endpoint is {place}, which is not on this machine; set AWS_ENDPOINT_URL to a local S3, or give \
+         --allow-remote-s3 if that is meant"
+    );
+    Err(message.into())
 }
 
 fn is_loopback(endpoint: &str) -> bool {
@@ -146,17 +136,15 @@ fn is_loopback(endpoint: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-async fn settings(flags: &LocalFlags, aws: &SdkConfig) -> Result<Settings, Trouble> {
-    let provider = aws
-        .credentials_provider()
-        .ok_or("there are no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")?;
-    let credentials = provider.provide_credentials().await?;
+async fn settings(
+    flags: &LocalFlags,
+    configuration: &aws::Configuration,
+) -> Result<Settings, Trouble> {
+    let credentials = aws::credentials(configuration).await?;
     let job_credentials = JobCredentials {
-        access_key_id: credentials.access_key_id().to_owned(),
-        secret_access_key: SecretString::from(credentials.secret_access_key().to_owned()),
-        session_token: credentials
-            .session_token()
-            .map(|token| SecretString::from(token.to_owned())),
+        access_key_id: credentials.access_key_id.expose_secret().to_owned(),
+        secret_access_key: credentials.secret_access_key,
+        session_token: credentials.session_token,
     };
     let mut settings = Settings::with_credentials(job_credentials);
     settings.redelivery = flags.redelivery_seconds;
@@ -169,7 +157,7 @@ async fn settings(flags: &LocalFlags, aws: &SdkConfig) -> Result<Settings, Troub
     if flags.refuse_acknowledge_again {
         settings.acknowledge_again = AcknowledgeAgain::Refused;
     }
-    if let Some(region) = aws.region() {
+    if let Some(region) = configuration.region() {
         settings.region = region.to_string();
     }
     Ok(settings)

@@ -8,6 +8,11 @@
 //! Every transition may be applied twice: the second time changes nothing. That is what makes redelivered jobs, lost
 //! answers and crashed workers harmless.
 
+#![warn(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new case must be answered by the compiler"
+)]
+
 pub mod document;
 pub mod names;
 pub mod reach;

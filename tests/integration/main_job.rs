@@ -16,7 +16,6 @@ async fn three_services_released_at_once_into_an_empty_stage_all_go_live() {
     for (service, execution) in &executions {
         let outcome = world.await_execution(service, execution).await;
         outcome.succeeded();
-        println!("{service}: {:#?}", outcome.actions);
     }
     println!(
         "{}",
