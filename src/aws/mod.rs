@@ -8,8 +8,8 @@
 //! - [`objects`] are plain objects, for the local CodePipeline;
 //! - `artifacts` are the pipelines' own objects, and `files` moves files for it and for `run_records`.
 //!
-//! Each adapter asks and answers; none sleeps, and none keeps anything in memory that matters. The SDK asks again by
-//! itself, at most three times, where a service says that this helps.
+//! Each adapter asks and answers; none sleeps, and none keeps anything in memory that matters. The SDK itself tries
+//! three times in all where that may help.
 
 pub mod action_types;
 mod artifacts;
