@@ -11,6 +11,7 @@ use super::resolve::Sources;
 use super::stop::{FailedRun, Stop};
 use super::tests_environment::Subject;
 use super::token::CarriedRun;
+use super::values::Value;
 use super::workspace::Workspace;
 use super::{Turn, messages};
 use crate::ports::{Done, Here, RunEnd, RunSpec, RunStatus, Start, Text, Verdict};
@@ -119,13 +120,7 @@ async fn prepare(
         stage: subject.stage,
         version: subject.version,
     };
-    let mut own = Vec::new();
-    for (name, value) in &properties.environment {
-        own.push((
-            name.clone(),
-            sources.text(&mut workspace, name, value).await?,
-        ));
-    }
+    let own = own_variables(&sources, &mut workspace, &properties.environment).await?;
     let source = turn
         .job
         .inputs
@@ -153,6 +148,19 @@ async fn prepare(
         time_limit: turn.time_left(),
         certificate: view,
     })
+}
+
+/// The variables that the pipeline's author gives the tests.
+async fn own_variables(
+    sources: &Sources<'_>,
+    workspace: &mut Workspace<'_>,
+    given: &[(String, Value)],
+) -> Result<Vec<(String, String)>, Stop> {
+    let mut own = Vec::new();
+    for (name, value) in given {
+        own.push((name.clone(), sources.text(workspace, name, value).await?));
+    }
+    Ok(own)
 }
 
 /// What watching a run for one hold came to.
@@ -238,20 +246,28 @@ async fn conclude(
     }
     turn.update(&properties.stage, |stage| stage.run_passed(&of, run, at))
         .await?;
+    Ok(passed(
+        run,
+        &end,
+        messages::tests_passed(&of, &against, &end),
+    ))
+}
+
+fn passed(run: &RunId, end: &RunEnd, summary: String) -> Verdict {
     let totals = end.totals.unwrap_or_default();
     let variables = [
         ("Run", run.to_string()),
         ("TestsTotal", totals.tests.to_string()),
         ("TestsFailed", totals.failed.to_string()),
     ];
-    Ok(Verdict::Done(Done {
+    Verdict::Done(Done {
         external_id: Text::cut(run.to_string()),
-        summary: Text::cut(messages::tests_passed(&of, &against, &end)),
+        summary: Text::cut(summary),
         variables: variables
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
-    }))
+    })
 }
 
 /// Puts what the run left into the action's output artifact, if it has one.

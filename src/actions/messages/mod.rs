@@ -93,6 +93,10 @@ fn stands(action: ActionKind, standing: &Standing) -> String {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of sentences, one for each stop"
+)]
 fn explain(stop: &Stop) -> Why {
     match stop {
         Stop::Property(error) => why(

@@ -6,6 +6,10 @@ use crate::ports::Cause;
 use crate::release::{Refusal, Skew, State};
 
 /// Why the stage refused, and what to do about it.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of sentences, one for each refusal"
+)]
 pub(super) fn refused(refusal: &Refusal) -> Why {
     match refusal {
         Refusal::OwnedByAnother { service, owner } => why(
