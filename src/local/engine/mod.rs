@@ -27,7 +27,7 @@ pub(crate) use jobs::{
     JobFailure, JobSuccess, Progress, acknowledge, job_context, poll, put_failure, put_success,
 };
 pub(crate) use pipelines::{create, delete, find, start_new, update};
-pub(crate) use retry::retry;
+pub(crate) use retry::{RetryRequest, retry};
 pub(crate) use settle::settle;
 pub(crate) use start::{SourceOverride, StartRequest, start};
 pub(crate) use state::{

@@ -49,7 +49,10 @@ fn step(pipeline: &mut Pipeline, desk: &mut Desk<'_>) -> bool {
             StageStatus::InProgress | StageStatus::Stopping => {
                 advance(&mut pipeline.executions[index], desk)
             }
-            _ => false,
+            StageStatus::Ahead
+            | StageStatus::Stopped
+            | StageStatus::Failed
+            | StageStatus::Succeeded => false,
         };
     }
     moved

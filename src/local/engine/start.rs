@@ -1,6 +1,7 @@
 //! An execution begins.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -70,17 +71,26 @@ pub(crate) fn start(state: &mut State, request: StartRequest, turn: &Turn<'_>) -
     check_overrides(&request.overrides, &declaration)?;
     let variables = variables(&request, &declaration)?;
     let id = turn.dice.uuid();
-    if let Some(token) = request.client_token {
-        pipeline.tokens.insert(token, id.clone());
+    if let Some(token) = &request.client_token {
+        pipeline.tokens.insert(token.clone(), id.clone());
     }
-    let mut stages: Vec<StageRun> = declaration
-        .stages
-        .iter()
-        .map(|_| StageRun::default())
-        .collect();
+    let execution = blank(id.clone(), (declaration, variables), request, turn);
+    pipeline.executions.push(execution);
+    Ok(id)
+}
+
+/// An execution that waits before its first pipeline stage.
+fn blank(
+    id: String,
+    (declaration, variables): (Arc<PipelineDeclaration>, BTreeMap<String, String>),
+    request: StartRequest,
+    turn: &Turn<'_>,
+) -> Execution {
+    let ahead = declaration.stages.iter().map(|_| StageRun::default());
+    let mut stages: Vec<StageRun> = ahead.collect();
     stages[0].status = StageStatus::Waiting;
-    pipeline.executions.push(Execution {
-        id: id.clone(),
+    Execution {
+        id,
         declaration,
         status: ExecutionStatus::InProgress,
         status_summary: None,
@@ -95,8 +105,7 @@ pub(crate) fn start(state: &mut State, request: StartRequest, turn: &Turn<'_>) -
         actions: Vec::new(),
         artifacts: BTreeMap::new(),
         outputs: BTreeMap::new(),
-    });
-    Ok(id)
+    }
 }
 
 fn variables(
