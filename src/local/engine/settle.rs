@@ -220,6 +220,8 @@ fn end(execution: &mut Execution, status: ExecutionStatus, turn: &Turn<'_>) {
     }
     execution.status = status;
     execution.updated = turn.now;
+    let (pipeline, id) = (&execution.declaration.name, &execution.id);
+    tracing::info!(pipeline, execution = id, ?status, "execution ended");
 }
 
 #[cfg(test)]

@@ -161,10 +161,5 @@ fn function(members: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (name, argument) = members.iter().next().filter(|_| members.len() == 1)?;
     let is_function =
         name == "Ref" || name.starts_with("Fn::") || name == "Condition" && argument.is_string();
-    // `Fn::GetArtifactAtt` and the like are not CloudFormation's: CodePipeline actions read them.
-    let is_ours = !matches!(
-        name.as_str(),
-        "Fn::GetArtifactAtt" | "Fn::GetParam" | "Fn::GetLive" | "Fn::GetBlue"
-    );
-    (is_function && is_ours).then_some((name.as_str(), argument))
+    is_function.then_some((name.as_str(), argument))
 }
