@@ -38,8 +38,14 @@ pub(super) struct LocalFlags {
         value_name = "DIR_OR_FILE"
     )]
     pipelines: Vec<PathBuf>,
-    /// A template parameter; fills or overrides it in every template that declares it
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    /// A template parameter; fills or overrides it in every template that declares it. In the variable: one per line
+    #[arg(
+        long,
+        env = "BLUESTAGE_LOCAL_PARAMETER",
+        value_delimiter = '\n',
+        value_name = "NAME=VALUE",
+        value_parser = parameter
+    )]
     parameter: Vec<(String, String)>,
     /// After how many seconds a job that nobody acknowledged is handed out again
     #[arg(long, env = "BLUESTAGE_LOCAL_REDELIVERY_SECONDS", default_value = "10", value_parser = seconds)]

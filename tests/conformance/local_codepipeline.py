@@ -12,7 +12,6 @@ import http.client
 import json
 import sys
 import time
-import traceback
 import urllib.parse
 import uuid
 
@@ -213,6 +212,7 @@ def definitions(world):
     no("an empty stage", "InvalidStageDeclarationException", "no actions", stages=[good["stages"][0], {"name": "T", "actions": []}])
     no("two actions of one name", "InvalidStageDeclarationException", "unique", stages=[good["stages"][0], {"name": "T", "actions": [world.action("A")] * 2}])
     no("a bad name", "ValidationException", "regular expression", name="a b")
+    no("a role that is none", "ValidationException", "role/.*", roleArn="pipeline")
     no("a bad mode", "ValidationException", "enum value set", executionMode="FAST")
     no("QUEUED in V1", "InvalidStructureException", "V2", pipelineType="V1", executionMode="QUEUED")
     no_action("an unknown type", "is not available", actionTypeId=world.type_id("Nobody"))
@@ -293,6 +293,7 @@ def jobs(world):
     check("GetJobDetails has data and no nonce", "nonce" not in details and details["data"]["artifactCredentials"], details)
     none = str(uuid.uuid4())
     refused("details of no job", "JobNotFoundException", pipelines.get_job_details, none, jobId=none)
+    refused("a job id that is none", "ValidationException", pipelines.get_job_details, "regular expression", jobId="7")
     refused("acknowledge no job", "JobNotFoundException", pipelines.acknowledge_job, none, jobId=none, nonce="1")
     refused("succeed no job", "JobNotFoundException", world.succeed, none, job={"id": none})
     refused("fail no job", "JobNotFoundException", world.fail, none, job={"id": none})
@@ -483,6 +484,10 @@ def sources(world):
     old = world.start(name, sourceRevisions=[{"actionName": "Fetch", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": world.version}])
     job = world.take(old)
     check("an older revision on request", job["data"]["inputArtifacts"][0]["revision"] == world.version, job)
+    time.sleep(1.2)
+    check("which starts nothing by itself", summaries()[0]["pipelineExecutionId"] == old, summaries())
+    refused("another key without leave", "ValidationException", world.pipelines.start_pipeline_execution, "AllowOverride", name=name,
+            sourceRevisions=[{"actionName": "Fetch", "revisionType": "S3_OBJECT_KEY", "revisionValue": "other.zip"}])
     world.pipelines.delete_pipeline(name=name)
     declaration = world.declaration("sourceless", stage)
     declaration["stages"][0]["actions"][0]["configuration"]["S3ObjectKey"] = "absent.zip"

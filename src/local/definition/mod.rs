@@ -1,8 +1,9 @@
 //! What is declared: pipelines and action types, and the rules they must keep.
 //!
-//! Read `pipeline.rs` (the form), then `rules.rs` (what CreatePipeline refuses), then `action_type.rs` and
+//! Read `pipeline.rs` (the form), then `rules.rs` and `action_rules.rs` (what CreatePipeline refuses), then `action_type.rs` and
 //! `secrets.rs`.
 
+mod action_rules;
 mod action_type;
 mod pipeline;
 mod rules;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::pipeline::PipelineType;
 use super::{
     ActionDeclaration, ExecutionMode, FailureResult, PipelineDeclaration, PipelineStage,
-    RegisteredTypes, is_s3_source,
+    RegisteredTypes, action_rules,
 };
 use crate::local::error::{Answer, ErrorKind};
 
@@ -18,8 +18,6 @@ const STAGES: std::ops::RangeInclusive<usize> = 2..=50;
 const MOST_ACTIONS: usize = 50;
 /// A pipeline has at most 500 actions (AWS quotas page).
 const MOST_ACTIONS_IN_ALL: usize = 500;
-/// The value of a queryable property has at most 20 characters (API reference of ActionConfigurationProperty).
-const LONGEST_QUERYABLE: usize = 20;
 
 /// Checks a pipeline against the rules and the registered action types.
 pub(crate) fn check(pipeline: &PipelineDeclaration, types: &RegisteredTypes) -> Answer<()> {
@@ -28,7 +26,7 @@ pub(crate) fn check(pipeline: &PipelineDeclaration, types: &RegisteredTypes) -> 
     for stage in &pipeline.stages {
         check_pipeline_stage(stage)?;
         for action in &stage.actions {
-            check_action(action, types)?;
+            action_rules::check(action, types)?;
         }
     }
     check_artifacts(pipeline)
@@ -130,118 +128,6 @@ fn check_pipeline_stage(stage: &PipelineStage) -> Answer<()> {
         return refuse(format!(
             "Stage '{name}' has an onFailure result that the local CodePipeline does not support; it supports RETRY and FAIL"
         ));
-    }
-    Ok(())
-}
-
-fn check_action(action: &ActionDeclaration, types: &RegisteredTypes) -> Answer<()> {
-    let (name, id) = (&action.name, &action.action_type_id);
-    let refuse = |message: String| Err(ErrorKind::InvalidActionDeclaration.because(message));
-    if id.owner != "Custom" && !is_s3_source(id) {
-        let custom: Vec<String> = types
-            .all()
-            .map(|known| {
-                format!(
-                    "{}/{}/{}",
-                    known.id.owner, known.id.category, known.id.provider
-                )
-            })
-            .collect();
-        let custom = custom.join(", ");
-        return refuse(format!(
-            "Action '{name}': {id} is not supported by the local CodePipeline; it supports {custom}, and custom action types that you create"
-        ));
-    }
-    let Some(known) = types.find(id) else {
-        return refuse(format!(
-            "{id} in action '{name}' is not available; create the action type first"
-        ));
-    };
-    for count in [
-        (
-            "input",
-            action.input_artifacts.len(),
-            known.input_artifact_details,
-        ),
-        (
-            "output",
-            action.output_artifacts.len(),
-            known.output_artifact_details,
-        ),
-    ] {
-        let (kind, given, allowed) = count;
-        if !(allowed.minimum_count..=allowed.maximum_count).contains(&given) {
-            let (least, most) = (allowed.minimum_count, allowed.maximum_count);
-            return refuse(format!(
-                "Action '{name}' has {given} {kind} artifacts; its action type takes {least} to {most}"
-            ));
-        }
-    }
-    let foreign = [
-        ("commands", action.commands.is_some()),
-        ("outputVariables", action.output_variables.is_some()),
-        (
-            "environmentVariables",
-            action.environment_variables.is_some(),
-        ),
-        ("timeoutInMinutes", action.timeout_in_minutes.is_some()),
-    ];
-    if let Some((member, _)) = foreign.into_iter().find(|(_, used)| *used) {
-        return refuse(format!(
-            "Action '{name}' has '{member}', which its action type does not support"
-        ));
-    }
-    if id.owner == "Custom" && action.region.is_some() {
-        return refuse(format!(
-            "Action '{name}' has a region; custom actions cannot be cross-Region"
-        ));
-    }
-    check_configuration(action, types)
-}
-
-fn check_configuration(action: &ActionDeclaration, types: &RegisteredTypes) -> Answer<()> {
-    let name = &action.name;
-    let refuse = |message: String| Err(ErrorKind::InvalidActionDeclaration.because(message));
-    let Some(known) = types.find(&action.action_type_id) else {
-        return Ok(());
-    };
-    let unknown = action
-        .configuration
-        .keys()
-        .find(|key| known.property(key).is_none());
-    if let Some(key) = unknown {
-        return refuse(format!(
-            "Action configuration for action '{name}' contains unknown configuration '{key}'"
-        ));
-    }
-    for property in &known.action_configuration_properties {
-        let key = &property.name;
-        let Some(value) = action.configuration.get(key) else {
-            if property.required {
-                return refuse(format!(
-                    "Action configuration for action '{name}' is missing required configuration '{key}'"
-                ));
-            }
-            continue;
-        };
-        // A value with a variable in it is only known when the action starts.
-        let typed = value.contains("#{")
-            || match property.kind.as_deref() {
-                Some("Number") => value.parse::<f64>().is_ok(),
-                Some("Boolean") => value == "true" || value == "false",
-                _ => true,
-            };
-        if !typed {
-            let kind = property.kind.as_deref().unwrap_or_default();
-            return refuse(format!(
-                "Action configuration for action '{name}' has a value for '{key}' that is not a {kind}"
-            ));
-        }
-        if property.queryable && value.chars().count() > LONGEST_QUERYABLE {
-            return refuse(format!(
-                "Action configuration for action '{name}' has a value for the queryable property '{key}' that is longer than {LONGEST_QUERYABLE} characters"
-            ));
-        }
     }
     Ok(())
 }

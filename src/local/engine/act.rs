@@ -187,7 +187,7 @@ pub(crate) fn finish_source(
     source: SourceArtifact,
     turn: &Turn<'_>,
 ) {
-    let Some((pipeline, execution_id)) = live(state, reference) else {
+    let Some((pipeline, execution_id)) = in_progress(state, reference) else {
         return;
     };
     let id = source.revision.id().to_owned();
@@ -212,8 +212,15 @@ pub(crate) fn finish_source(
         .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     let name = action.declaration.name.clone();
     let variables = variables.collect();
+    let newest = !execution
+        .overrides
+        .iter()
+        .any(|wanted| wanted.action_name == name);
     succeed_action(execution, &reference.action, variables, turn);
-    pipeline.seen.insert(name, id);
+    if newest {
+        // An older revision that was asked for says nothing about what is new.
+        pipeline.seen.insert(name, id);
+    }
 }
 
 /// Fails a source action.
@@ -223,7 +230,7 @@ pub(crate) fn fail_source(
     failure: SourceFailure,
     turn: &Turn<'_>,
 ) {
-    if let Some((pipeline, execution_id)) = live(state, reference)
+    if let Some((pipeline, execution_id)) = in_progress(state, reference)
         && let Some(action) = pipeline
             .execution_mut(&execution_id)
             .and_then(|execution| execution.action_mut(&reference.action))
@@ -234,7 +241,10 @@ pub(crate) fn fail_source(
 
 /// The pipeline and execution of an action that is still in progress: while its object was copied it may have been
 /// abandoned, or the whole pipeline deleted.
-fn live<'a>(state: &'a mut State, reference: &ActionRef) -> Option<(&'a mut Pipeline, String)> {
+fn in_progress<'a>(
+    state: &'a mut State,
+    reference: &ActionRef,
+) -> Option<(&'a mut Pipeline, String)> {
     let pipeline = state.pipelines.get_mut(&reference.pipeline)?;
     let execution = pipeline.execution_mut(&reference.execution)?;
     let action = execution.action_mut(&reference.action)?;
@@ -266,6 +276,9 @@ pub(super) fn succeed_action(
 
 /// Fails an action with a code and a message.
 pub(super) fn fail_action(action: &mut ActionExecution, error: (String, String), turn: &Turn<'_>) {
+    let (code, why) = &error;
+    let name = &action.declaration.name;
+    tracing::info!(action = name, code, why, "action failed");
     action.status = ActionStatus::Failed;
     action.updated = turn.now;
     action.error = Some(error);

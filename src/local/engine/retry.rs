@@ -2,57 +2,69 @@
 
 use super::Turn;
 use super::pipelines::not_found;
-use super::state::{ActionStatus, Execution, ExecutionStatus, RetryTrigger, StageStatus, State};
+use super::state::{
+    ActionStatus, Execution, ExecutionStatus, Pipeline, RetryTrigger, StageStatus, State,
+};
 use crate::local::definition::{ExecutionMode, RetryMode};
 use crate::local::error::{Answer, ErrorKind};
 
+/// What RetryStageExecution is asked.
+pub(crate) struct RetryRequest {
+    pub(crate) pipeline: String,
+    pub(crate) execution: String,
+    pub(crate) stage: String,
+    pub(crate) mode: RetryMode,
+}
+
 /// RetryStageExecution: a failed or stopped pipeline stage of the latest execution in it runs again.
-pub(crate) fn retry(
-    state: &mut State,
-    (pipeline_name, execution_id): (&str, &str),
-    (stage, mode): (&str, RetryMode),
-    turn: &Turn<'_>,
-) -> Answer<()> {
-    let Some(pipeline) = state.pipelines.get_mut(pipeline_name) else {
-        return Err(not_found(pipeline_name, turn));
+pub(crate) fn retry(state: &mut State, request: &RetryRequest, turn: &Turn<'_>) -> Answer<()> {
+    let Some(pipeline) = state.pipelines.get_mut(&request.pipeline) else {
+        return Err(not_found(&request.pipeline, turn));
     };
+    check(pipeline, request)?;
+    if let Some(execution) = pipeline.execution_mut(&request.execution) {
+        begin_again(execution, request.mode, RetryTrigger::ManualStageRetry);
+        execution.status = ExecutionStatus::InProgress;
+        execution.stop = None;
+        execution.updated = turn.now;
+    }
+    Ok(())
+}
+
+fn check(pipeline: &Pipeline, request: &RetryRequest) -> Answer<()> {
+    let (stage, id) = (&request.stage, &request.execution);
     let present = pipeline.declaration();
-    if !present.stages.iter().any(|known| known.name == stage) {
-        let message = format!("Pipeline '{pipeline_name}' does not have a stage '{stage}'");
+    if !present.stages.iter().any(|known| known.name == *stage) {
+        let message = format!(
+            "Pipeline '{}' does not have a stage '{stage}'",
+            request.pipeline
+        );
         return Err(ErrorKind::StageNotFound.because(message));
     }
     let refuse = |why: &str| {
-        let message =
-            format!("Stage '{stage}' of execution '{execution_id}' cannot be retried: {why}");
+        let message = format!("Stage '{stage}' of execution '{id}' cannot be retried: {why}");
         Err(ErrorKind::StageNotRetryable.because(message))
     };
-    let latest = pipeline
-        .latest
-        .get(stage)
-        .is_some_and(|latest| latest == execution_id);
-    let Some(execution) = pipeline.execution_mut(execution_id) else {
+    let Some(execution) = pipeline.execution(id) else {
         return refuse("the pipeline has no such execution");
     };
     if !execution.declaration.same_structure(&present) {
         return refuse("the structure of the pipeline has changed since it started");
     }
-    let retryable = matches!(
+    let ended = matches!(
         execution.run().status,
         StageStatus::Failed | StageStatus::Stopped
     );
-    if execution.is_active() || execution.stage().name != stage || !retryable {
+    if execution.is_active() || execution.stage().name != *stage || !ended {
         return refuse("only a stage that failed or was stopped can be");
     }
-    if !latest && execution.declaration.execution_mode != ExecutionMode::Parallel {
+    let alone = execution.declaration.execution_mode == ExecutionMode::Parallel;
+    if !alone && pipeline.latest.get(stage) != Some(id) {
         let message = format!(
-            "Execution '{execution_id}' is not the latest in stage '{stage}': a newer one has entered it"
+            "Execution '{id}' is not the latest in stage '{stage}': a newer one has entered it"
         );
         return Err(ErrorKind::NotLatestPipelineExecution.because(message));
     }
-    begin_again(execution, mode, RetryTrigger::ManualStageRetry);
-    execution.status = ExecutionStatus::InProgress;
-    execution.stop = None;
-    execution.updated = turn.now;
     Ok(())
 }
 

@@ -49,7 +49,10 @@ fn step(pipeline: &mut Pipeline, desk: &mut Desk<'_>) -> bool {
             StageStatus::InProgress | StageStatus::Stopping => {
                 advance(&mut pipeline.executions[index], desk)
             }
-            _ => false,
+            StageStatus::Ahead
+            | StageStatus::Stopped
+            | StageStatus::Failed
+            | StageStatus::Succeeded => false,
         };
     }
     moved
@@ -217,6 +220,8 @@ fn end(execution: &mut Execution, status: ExecutionStatus, turn: &Turn<'_>) {
     }
     execution.status = status;
     execution.updated = turn.now;
+    let (pipeline, id) = (&execution.declaration.name, &execution.id);
+    tracing::info!(pipeline, execution = id, ?status, "execution ended");
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! An execution begins.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::Turn;
 use super::pipelines::not_found;
 use super::state::{Execution, ExecutionStatus, StageRun, StageStatus, State, Trigger};
-use crate::local::definition::{PipelineDeclaration, is_s3_source};
+use crate::local::definition::{ActionDeclaration, PipelineDeclaration, is_s3_source};
 use crate::local::error::{Answer, ErrorKind};
 
 /// At most this many executions of one pipeline run at once in PARALLEL and QUEUED mode (AWS quotas page).
@@ -70,17 +71,28 @@ pub(crate) fn start(state: &mut State, request: StartRequest, turn: &Turn<'_>) -
     check_overrides(&request.overrides, &declaration)?;
     let variables = variables(&request, &declaration)?;
     let id = turn.dice.uuid();
-    if let Some(token) = request.client_token {
-        pipeline.tokens.insert(token, id.clone());
+    if let Some(token) = &request.client_token {
+        pipeline.tokens.insert(token.clone(), id.clone());
     }
-    let mut stages: Vec<StageRun> = declaration
-        .stages
-        .iter()
-        .map(|_| StageRun::default())
-        .collect();
+    let name = request.pipeline.clone();
+    let execution = blank(id.clone(), (declaration, variables), request, turn);
+    tracing::info!(pipeline = name, execution = id, "execution started");
+    pipeline.executions.push(execution);
+    Ok(id)
+}
+
+/// An execution that waits before its first pipeline stage.
+fn blank(
+    id: String,
+    (declaration, variables): (Arc<PipelineDeclaration>, BTreeMap<String, String>),
+    request: StartRequest,
+    turn: &Turn<'_>,
+) -> Execution {
+    let ahead = declaration.stages.iter().map(|_| StageRun::default());
+    let mut stages: Vec<StageRun> = ahead.collect();
     stages[0].status = StageStatus::Waiting;
-    pipeline.executions.push(Execution {
-        id: id.clone(),
+    Execution {
+        id,
         declaration,
         status: ExecutionStatus::InProgress,
         status_summary: None,
@@ -95,8 +107,7 @@ pub(crate) fn start(state: &mut State, request: StartRequest, turn: &Turn<'_>) -
         actions: Vec::new(),
         artifacts: BTreeMap::new(),
         outputs: BTreeMap::new(),
-    });
-    Ok(id)
+    }
 }
 
 fn variables(
@@ -138,19 +149,27 @@ fn check_overrides(overrides: &[SourceOverride], declaration: &PipelineDeclarati
         let name = &wanted.action_name;
         let known = declaration
             .actions()
-            .find(|(_, action)| action.name == *name);
-        if !known.is_some_and(|(_, action)| is_s3_source(&action.action_type_id)) {
-            let message = format!(
+            .map(|(_, action)| action)
+            .find(|action| action.name == *name && is_s3_source(&action.action_type_id));
+        let message = match (known, wanted.revision_type.as_str()) {
+            (None, _) => format!(
                 "sourceRevisions names the action '{name}', which is not an S3 source of the pipeline"
-            );
-            return Err(ErrorKind::Validation.because(message));
-        }
-        if !wanted.revision_type.starts_with("S3_") {
-            let message = format!(
-                "The source action '{name}' takes the revision types S3_OBJECT_VERSION_ID and S3_OBJECT_KEY"
-            );
-            return Err(ErrorKind::Validation.because(message));
-        }
+            ),
+            (Some(_), "S3_OBJECT_VERSION_ID") => continue,
+            (Some(action), "S3_OBJECT_KEY") if allows_other_key(action) => continue,
+            (Some(_), "S3_OBJECT_KEY") => format!(
+                "The source action '{name}' takes another object key only with AllowOverrideForS3ObjectKey set to true"
+            ),
+            (Some(_), other) => {
+                format!("The S3 source action '{name}' has no revisions of type {other}")
+            }
+        };
+        return Err(ErrorKind::Validation.because(message));
     }
     Ok(())
+}
+
+fn allows_other_key(action: &ActionDeclaration) -> bool {
+    let allowed = action.configuration.get("AllowOverrideForS3ObjectKey");
+    allowed.is_some_and(|value| value == "true")
 }

@@ -72,33 +72,33 @@ mod tests {
     use super::*;
 
     fn world(reference: &str) -> Option<&'static str> {
-        (reference == "blue.Version").then_some("7")
+        (reference == "build.Version").then_some("7")
     }
 
     #[test]
     fn references_are_replaced_wherever_they_stand() {
         assert_eq!(
-            substitute("v#{blue.Version}-#{blue.Version}", world).unwrap(),
+            substitute("v#{build.Version}-#{build.Version}", world).unwrap(),
             "v7-7"
         );
         assert_eq!(substitute("plain #x {y}", world).unwrap(), "plain #x {y}");
         assert_eq!(
-            substitute("open #{blue.Version", world).unwrap(),
-            "open #{blue.Version"
+            substitute("open #{build.Version", world).unwrap(),
+            "open #{build.Version"
         );
     }
 
     #[test]
     fn an_unknown_reference_is_named() {
         assert_eq!(
-            substitute("#{blue.Colour}", world).unwrap_err(),
-            "blue.Colour"
+            substitute("#{build.Colour}", world).unwrap_err(),
+            "build.Colour"
         );
     }
 
     #[test]
     fn a_value_is_never_resolved_twice() {
-        let tricky = |_: &str| Some("#{blue.Version}");
-        assert_eq!(substitute("#{a.b}", tricky).unwrap(), "#{blue.Version}");
+        let tricky = |_: &str| Some("#{build.Version}");
+        assert_eq!(substitute("#{a.b}", tricky).unwrap(), "#{build.Version}");
     }
 }

@@ -67,7 +67,7 @@ impl Found {
             self.violate(at, quoted, &rule);
         }
         if let Some(pattern) = text.pattern
-            && !value.chars().all(text.allows)
+            && !(text.fits)(value)
         {
             self.violate(
                 at,

@@ -1,6 +1,6 @@
 //! The shapes of what is declared: pipelines and custom action types.
 
-use super::{Member, Shape, Text, UNLIMITED, list, matching, may, must, text, word};
+use super::{Member, Shape, Text, UNLIMITED, letter, list, matching, may, must, text, word};
 
 pub(super) static CATEGORY: Shape = Shape::OneOf(&[
     "Source", "Build", "Deploy", "Test", "Invoke", "Approval", "Compute",
@@ -8,11 +8,10 @@ pub(super) static CATEGORY: Shape = Shape::OneOf(&[
 pub(super) static PROVIDER: Shape = Shape::Text(matching(35, "[0-9A-Za-z_-]+", word));
 pub(super) static VERSION: Shape = Shape::Text(matching(9, "[0-9A-Za-z_-]+", word));
 pub(super) static OWNER: Shape = Shape::OneOf(&["AWS", "ThirdParty", "Custom"]);
-pub(super) static NAME: Shape = Shape::Text(matching(100, "[A-Za-z0-9.@\\-_]+", name_character));
+pub(super) static NAME: Shape = Shape::Text(matching(100, "[A-Za-z0-9.@\\-_]+", name));
 pub(super) static REGION: Shape = Shape::Text(text(4, 30));
 pub(super) static RETRY_MODE: Shape = Shape::OneOf(&["FAILED_ACTIONS", "ALL_ACTIONS"]);
-pub(super) static VARIABLE_NAME: Shape =
-    Shape::Text(matching(128, "[A-Za-z0-9@\\-_]+", variable_character));
+pub(super) static VARIABLE_NAME: Shape = Shape::Text(matching(128, "[A-Za-z0-9@\\-_]+", variable));
 pub(super) static VARIABLE_VALUE: Shape = Shape::Text(text(1, 1000));
 pub(super) static WHOLE_FROM_ONE: Shape = Shape::Whole(1, i64::MAX);
 
@@ -20,8 +19,12 @@ static FLAG: Shape = Shape::Flag;
 static URL: Shape = Shape::Text(text(1, 2048));
 static COUNT: Shape = Shape::Whole(0, 5);
 static ARTIFACT_NAME: Shape = Shape::Text(matching(100, "[a-zA-Z0-9_\\-]+", word));
-static NAMESPACE: Shape = Shape::Text(matching(100, "[A-Za-z0-9@\\-_]+", variable_character));
-static ROLE_ARN: Shape = Shape::Text(text(0, 1024));
+static NAMESPACE: Shape = Shape::Text(matching(100, "[A-Za-z0-9@\\-_]+", variable));
+static ROLE_ARN: Shape = Shape::Text(matching(
+    1024,
+    "arn:aws(-[\\w]+)*:iam::[0-9]{12}:role/.*",
+    role_arn,
+));
 static FREE: Shape = Shape::Text(text(0, UNLIMITED));
 static PROPERTY_NAME: Text = text(1, 50);
 static RESULT: Shape = Shape::OneOf(&["ROLLBACK", "FAIL", "RETRY", "SKIP"]);
@@ -204,18 +207,29 @@ pub(crate) static PIPELINE: Shape = Shape::Object(&[
 const fn bucket() -> Text {
     Text {
         min: 3,
-        ..matching(63, "[a-zA-Z0-9\\-\\.]+", bucket_character)
+        ..matching(63, "[a-zA-Z0-9\\-\\.]+", bucket_name)
     }
 }
 
-fn bucket_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '-' || c == '.'
+fn bucket_name(text: &str) -> bool {
+    text.chars().all(|c| letter(c, "-."))
 }
 
-fn name_character(c: char) -> bool {
-    word(c) || c == '.' || c == '@'
+fn name(text: &str) -> bool {
+    text.chars().all(|c| letter(c, ".@-_"))
 }
 
-fn variable_character(c: char) -> bool {
-    word(c) || c == '@'
+fn variable(text: &str) -> bool {
+    text.chars().all(|c| letter(c, "@-_"))
+}
+
+fn role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [arn, partition, service, region, account, role] = parts[..] else {
+        return false;
+    };
+    let known =
+        arn == "arn" && partition.starts_with("aws") && service == "iam" && region.is_empty();
+    let account = account.len() == 12 && account.chars().all(|c| c.is_ascii_digit());
+    known && account && role.starts_with("role/")
 }

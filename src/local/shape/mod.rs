@@ -46,8 +46,8 @@ pub(crate) struct Text {
     pub(crate) max: usize,
     /// The model's pattern, word for word: the message quotes it.
     pub(crate) pattern: Option<&'static str>,
-    /// Whether a character may occur. All patterns of the model that matter here are "one or more of these".
-    pub(crate) allows: fn(char) -> bool,
+    /// Whether a string matches the pattern: one function per pattern instead of an engine for all.
+    pub(crate) fits: fn(&str) -> bool,
     /// A value that no message may quote, because it may be a secret.
     pub(crate) hidden: bool,
 }
@@ -83,17 +83,17 @@ const fn text(min: usize, max: usize) -> Text {
         min,
         max,
         pattern: None,
-        allows: any,
+        fits: any,
         hidden: false,
     }
 }
 
-const fn matching(max: usize, pattern: &'static str, allows: fn(char) -> bool) -> Text {
+const fn matching(max: usize, pattern: &'static str, fits: fn(&str) -> bool) -> Text {
     Text {
         min: 1,
         max,
         pattern: Some(pattern),
-        allows,
+        fits,
         hidden: false,
     }
 }
@@ -102,10 +102,15 @@ const fn list(of: &'static Shape, min: usize, max: usize) -> Shape {
     Shape::List { of, min, max }
 }
 
-fn any(_: char) -> bool {
+fn any(_: &str) -> bool {
     true
 }
 
-fn word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+fn word(text: &str) -> bool {
+    text.chars().all(|c| letter(c, "_-"))
+}
+
+/// A letter, a digit, or one of `others`.
+fn letter(c: char, others: &str) -> bool {
+    c.is_ascii_alphanumeric() || others.contains(c)
 }

@@ -4,7 +4,7 @@ use super::declarations::{
     ACTION_TYPE_ID, CATEGORY, CUSTOM_ACTION_TYPE, NAME, OWNER, PIPELINE, PROVIDER, REGION,
     RETRY_MODE, TAGS, VARIABLE_NAME, VARIABLE_VALUE, VERSION, WHOLE_FROM_ONE,
 };
-use super::{Shape, Text, UNLIMITED, list, matching, may, must, text, word};
+use super::{Shape, Text, UNLIMITED, letter, list, matching, may, must, text, word};
 
 static FLAG: Shape = Shape::Flag;
 static NEXT_TOKEN: Shape = Shape::Text(text(1, 2048));
@@ -14,7 +14,7 @@ static UUID: Shape = Shape::Text(Text {
     ..matching(
         UNLIMITED,
         "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
-        uuid_character,
+        uuid,
     )
 });
 static EXTERNAL_ID: Shape = Shape::Text(text(1, 1500));
@@ -75,7 +75,7 @@ static START: Shape = Shape::Object(&[
     ),
     may(
         "clientRequestToken",
-        &Shape::Text(matching(128, "^[a-zA-Z0-9-]+$", token_character)),
+        &Shape::Text(matching(128, "^[a-zA-Z0-9-]+$", token)),
     ),
     may(
         "sourceRevisions",
@@ -184,7 +184,7 @@ static PUT_SUCCESS: Shape = Shape::Object(&[
     may(
         "outputVariables",
         &Shape::Map {
-            key: &matching(UNLIMITED, "[A-Za-z0-9@\\-_]+", output_character),
+            key: &matching(UNLIMITED, "[A-Za-z0-9@\\-_]+", output),
             value: &Shape::Text(text(0, UNLIMITED)),
             max: UNLIMITED,
         },
@@ -212,14 +212,18 @@ static PUT_FAILURE: Shape = Shape::Object(&[
     ),
 ]);
 
-fn uuid_character(c: char) -> bool {
-    c.is_ascii_hexdigit() && !c.is_ascii_uppercase() || c == '-'
+fn uuid(text: &str) -> bool {
+    let groups = text.split('-').map(str::len);
+    let digits = text
+        .chars()
+        .all(|c| matches!(c, '0'..='9' | 'a'..='f' | '-'));
+    digits && groups.eq([8, 4, 4, 4, 12])
 }
 
-fn token_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '-'
+fn token(text: &str) -> bool {
+    text.chars().all(|c| letter(c, "-"))
 }
 
-fn output_character(c: char) -> bool {
-    word(c) || c == '@'
+fn output(text: &str) -> bool {
+    text.chars().all(|c| letter(c, "@-_"))
 }

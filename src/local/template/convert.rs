@@ -115,14 +115,14 @@ mod tests {
             "ArtifactStores": [{"Region": "us-east-1", "ArtifactStore": {"Type": "S3", "Location": "b"}}],
             "Stages": [{"Name": "Deploy", "Actions": [{"Name": "A", "RunOrder": "2",
                 "ActionTypeId": {"Category": "Deploy", "Owner": "Custom", "Provider": "X", "Version": 1},
-                "Configuration": {"StackName": "s", "Keep": 1, "ParameterOverrides": {"A": {"Fn::GetParam": ["a", "b", "c"]}}}}]}],
+                "Configuration": {"StackName": "s", "Keep": 1, "ParameterOverrides": {"A": ["a", "b"]}}}]}],
         }));
         let expected = json!({"pipeline": {
             "name": "p",
             "stages": [{"name": "Deploy", "actions": [{"name": "A", "runOrder": 2,
                 "actionTypeId": {"category": "Deploy", "owner": "Custom", "provider": "X", "version": "1"},
                 "configuration": {"StackName": "s", "Keep": "1",
-                    "ParameterOverrides": "{\"A\":{\"Fn::GetParam\":[\"a\",\"b\",\"c\"]}}"}}]}],
+                    "ParameterOverrides": "{\"A\":[\"a\",\"b\"]}"}}]}],
             "artifactStores": {"us-east-1": {"type": "S3", "location": "b"}},
         }, "tags": null});
         assert_eq!(converted.unwrap(), expected);

@@ -29,24 +29,17 @@ pub(super) fn collect(
     findings: &mut Findings,
 ) -> Result<(), LoadError> {
     let resources = stack.document.get("Resources").and_then(Value::as_object);
-    let resources: Vec<_> = resources.into_iter().flatten().collect();
-    let kind = |resource: &Value| {
-        resource
-            .get("Type")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
     let (ours, others): (Vec<_>, Vec<_>) = resources
         .into_iter()
-        .partition(|(_, resource)| matches!(kind(resource).as_str(), ACTION_TYPE | PIPELINE));
+        .flatten()
+        .partition(|(_, resource)| matches!(kind(resource), ACTION_TYPE | PIPELINE));
     let file = stack.file.display();
-    findings.skipped.extend(
-        others
-            .iter()
-            .map(|(name, resource)| format!("{file} {name} ({})", kind(resource))),
-    );
+    let skipped = others
+        .iter()
+        .map(|(name, resource)| format!("{file} {name} ({})", kind(resource)));
+    findings.skipped.extend(skipped);
     if ours.is_empty() {
+        // The parameters of a template that does not concern us need no values.
         return Ok(());
     }
     let template = Template {
@@ -55,22 +48,10 @@ pub(super) fn collect(
         parameters: parameters::values(stack)?,
     };
     for (name, resource) in ours {
-        let found = template
-            .resource(name, resource)
-            .map_err(|message| LoadError {
-                file: stack.file.clone(),
-                resource: Some(name.clone()),
-                message,
-            })?;
-        let Some(input) = found else {
+        let Some(finding) = template.finding(name, resource)? else {
             continue;
         };
-        let finding = Finding {
-            file: stack.file.clone(),
-            resource: name.clone(),
-            input,
-        };
-        match kind(resource).as_str() {
+        match kind(resource) {
             ACTION_TYPE => findings.action_types.push(finding),
             _ => findings.pipelines.push(finding),
         }
@@ -78,7 +59,25 @@ pub(super) fn collect(
     Ok(())
 }
 
+fn kind(resource: &Value) -> &str {
+    let kind = resource.get("Type").and_then(Value::as_str);
+    kind.unwrap_or_default()
+}
+
 impl Template<'_> {
+    fn finding(&self, name: &str, resource: &Value) -> Result<Option<Finding>, LoadError> {
+        let input = self.resource(name, resource).map_err(|message| LoadError {
+            file: self.stack.file.clone(),
+            resource: Some(name.to_owned()),
+            message,
+        })?;
+        Ok(input.map(|input| Finding {
+            file: self.stack.file.clone(),
+            resource: name.to_owned(),
+            input,
+        }))
+    }
+
     /// The API input that a resource stands for, or `None` if its condition is false.
     fn resource(&self, name: &str, resource: &Value) -> Evaluated {
         if let Some(condition) = resource.get("Condition").and_then(Value::as_str)
@@ -162,10 +161,5 @@ fn function(members: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (name, argument) = members.iter().next().filter(|_| members.len() == 1)?;
     let is_function =
         name == "Ref" || name.starts_with("Fn::") || name == "Condition" && argument.is_string();
-    // `Fn::GetArtifactAtt` and the like are not CloudFormation's: CodePipeline actions read them.
-    let is_ours = !matches!(
-        name.as_str(),
-        "Fn::GetArtifactAtt" | "Fn::GetParam" | "Fn::GetLive" | "Fn::GetBlue"
-    );
-    (is_function && is_ours).then_some((name.as_str(), argument))
+    is_function.then_some((name.as_str(), argument))
 }

@@ -30,30 +30,23 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Sources, LoadError> {
     let mut sources = Sources::default();
     let mut templates = Vec::new();
     let mut deployed = BTreeSet::new();
-    for path in paths {
-        let (files, named) = if path.is_dir() {
-            (in_directory(path)?, false)
+    for (file, named) in listed(paths)? {
+        let document = document::read(&file)?;
+        if let Some(template) = document.get("template-file-path").and_then(Value::as_str) {
+            let template = file.parent().unwrap_or(Path::new("")).join(template);
+            sources
+                .stacks
+                .push(deployment(&file, &template, &document)?);
+            deployed.insert(identity(&template));
+        } else if document.get("Resources").is_some() {
+            templates.push((file, document));
+        } else if let Some(pipeline) = document.get("pipeline") {
+            let input = json!({"pipeline": pipeline, "tags": document.get("tags")});
+            sources.pipelines.push((file, input));
+        } else if named {
+            return Err(LoadError::in_file(&file, UNKNOWN_KIND));
         } else {
-            (vec![path.clone()], true)
-        };
-        for file in files {
-            let document = document::read(&file)?;
-            if let Some(template) = document.get("template-file-path").and_then(Value::as_str) {
-                let template = file.parent().unwrap_or(Path::new("")).join(template);
-                sources
-                    .stacks
-                    .push(deployment(&file, &template, &document)?);
-                deployed.insert(identity(&template));
-            } else if document.get("Resources").is_some() {
-                templates.push((file, document));
-            } else if let Some(pipeline) = document.get("pipeline") {
-                let input = json!({"pipeline": pipeline, "tags": document.get("tags")});
-                sources.pipelines.push((file, input));
-            } else if named {
-                return Err(LoadError::in_file(&file, UNKNOWN_KIND));
-            } else {
-                sources.skipped.push(file.display().to_string());
-            }
+            sources.skipped.push(file.display().to_string());
         }
     }
     // A template that a deployment file fills in is not deployed a second time, bare.
@@ -73,6 +66,19 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Sources, LoadError> {
 
 const UNKNOWN_KIND: &str = "is neither a CloudFormation template (Resources), a stack deployment file \
                             (template-file-path) nor an input of CreatePipeline (pipeline)";
+
+/// The files, and whether each was named itself: one that only lies in a directory may be of any other kind.
+fn listed(paths: &[PathBuf]) -> Result<Vec<(PathBuf, bool)>, LoadError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(in_directory(path)?.into_iter().map(|file| (file, false)));
+        } else {
+            files.push((path.clone(), true));
+        }
+    }
+    Ok(files)
+}
 
 fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let failed =

@@ -75,7 +75,8 @@ impl Template<'_> {
                 Err(malformed())
             }
             _ => Err(format!(
-                "the function {name} is not supported by the local CodePipeline"
+                "the function {name} is not supported; if it is meant for a pipeline action, CloudFormation wants it \
+                 inside a string of JSON"
             )),
         }
     }

@@ -8,7 +8,8 @@ use super::pages::{Page, page};
 use super::read as decode;
 use crate::local::definition::RetryMode;
 use crate::local::engine::{
-    self, Execution, SourceOverride, StageStatus, StartRequest, State, StopRequest, Turn,
+    self, Execution, RetryRequest, SourceOverride, StageStatus, StartRequest, State, StopRequest,
+    Turn,
 };
 use crate::local::error::{Answer, ErrorKind};
 
@@ -104,17 +105,14 @@ pub(super) fn stop(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<V
 
 pub(super) fn retry(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
     let wanted: Retry = decode(input)?;
-    let execution = (
-        wanted.pipeline_name.as_str(),
-        wanted.pipeline_execution_id.as_str(),
-    );
-    engine::retry(
-        state,
-        execution,
-        (&wanted.stage_name, wanted.retry_mode),
-        turn,
-    )?;
-    Ok(json!({"pipelineExecutionId": wanted.pipeline_execution_id}))
+    let request = RetryRequest {
+        pipeline: wanted.pipeline_name,
+        execution: wanted.pipeline_execution_id,
+        stage: wanted.stage_name,
+        mode: wanted.retry_mode,
+    };
+    engine::retry(state, &request, turn)?;
+    Ok(json!({"pipelineExecutionId": request.execution}))
 }
 
 pub(super) fn read(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {

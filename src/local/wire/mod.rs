@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -48,14 +49,22 @@ pub(super) fn router(local: Arc<Local>) -> Router {
         .with_state(local)
 }
 
-async fn respond(Shared(local): Shared<Arc<Local>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn respond(
+    Shared(local): Shared<Arc<Local>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
     let target = headers
         .get("x-amz-target")
         .and_then(|value| value.to_str().ok());
     let operation = target
         .and_then(|target| target.strip_prefix(TARGET_PREFIX))
         .unwrap_or_default();
-    let (status, body) = match answer(&local, operation, &body) {
+    let answer = match body {
+        Ok(body) => answer(&local, operation, &body),
+        Err(rejected) => Err(ErrorKind::Serialization.because(rejected.body_text())),
+    };
+    let (status, body) = match answer {
         Ok(output) => (StatusCode::OK, output),
         Err(error) => {
             tracing::debug!(operation, %error, "refused");
