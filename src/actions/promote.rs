@@ -1,12 +1,17 @@
 //! promote: the tested blue becomes live, in one write.
 
+use std::time::Duration;
+
 use super::properties::Promote;
 use super::stop::Stop;
 use super::{Turn, messages};
 use crate::ports::{Done, StackState, Text, Verdict};
-use crate::release::{Promotion, Refusal, StackSeen, Stage, Version, VersionRef};
+use crate::release::{Promotion, Refusal, StackSeen, Stage, StageName, Version, VersionRef};
 
-/// One turn of the action; there is never a second.
+/// How often a promotion that waits for another one looks again.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// One turn of the action; there is a second only when it waits for another service's promotion.
 pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = Promote::of(turn.job)?;
     let stage = turn.read(&properties.stage).await?;
@@ -25,16 +30,33 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         keep: properties.keep,
         at: turn.now(),
     };
-    turn.update(&properties.stage, |stage| {
-        stage.begin_promotion(&of, &seen, terms)
-    })
-    .await?;
-    let (stage, ()) = turn
-        .update(&properties.stage, |stage| {
-            stage.finish_promotion(&of, terms)
-        })
-        .await?;
-    done(&stage, &of).ok_or_else(|| nothing_deployed(&properties))
+    loop {
+        match promote(turn, &properties.stage, (&of, &seen, terms)).await {
+            Ok(stage) => return done(&stage, &of).ok_or_else(|| nothing_deployed(&properties)),
+            Err(Stop::Refused(refusal @ Refusal::Reserved { .. })) => {
+                if !turn.hold.pause(turn.ports.dice.jittered(LOOK)).await {
+                    return turn.go_on(of.version.as_str(), messages::waits_its_turn(&refusal));
+                }
+            }
+            Err(stop @ Stop::Refused(Refusal::Skewed { .. })) => {
+                let at = turn.now();
+                turn.update(&properties.stage, |stage| stage.note_loss(&of, at)).await?;
+                return Err(stop);
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+}
+
+/// The intent, then the one write.
+async fn promote(
+    turn: &Turn<'_>,
+    stage: &StageName,
+    (of, seen, terms): (&VersionRef, &StackSeen, Promotion),
+) -> Result<Stage, Stop> {
+    turn.update(stage, |stage| stage.begin_promotion(of, seen, terms)).await?;
+    let (stage, ()) = turn.update(stage, |stage| stage.finish_promotion(of, terms)).await?;
+    Ok(stage)
 }
 
 /// The stack as it is now, so that what goes live is what was tested.
@@ -76,7 +98,7 @@ fn done(stage: &Stage, of: &VersionRef) -> Option<Verdict> {
     ];
     Some(Verdict::Done(Done {
         external_id: Text::cut(version.id.to_string()),
-        summary: Text::cut(messages::promoted(&stage.name, of, (version, previous))),
+        summary: Text::cut(messages::promoted(stage, of, previous)),
         variables: variables
             .into_iter()
             .filter(|(_, value)| !value.is_empty())

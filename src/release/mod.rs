@@ -17,6 +17,7 @@ pub mod document;
 pub mod names;
 pub mod reach;
 pub mod refusal;
+pub mod skew;
 pub mod stage;
 pub mod transitions;
 
@@ -25,8 +26,9 @@ mod tests;
 
 pub use names::{BadName, RunId, ServiceName, StageName, VersionId, VersionRef};
 pub use refusal::Refusal;
+pub use skew::{Behind, Debt, Skew};
 pub use stage::{
-    Event, Execution, Moment, Outputs, Run, RunOutcome, Service, Skew, StackRef, Stage, State,
+    Event, Execution, Moment, Outputs, Run, RunOutcome, Reservation, Service, StackRef, Stage, State,
     Tested, Version, Wire,
 };
-pub use transitions::{BlueReady, BlueRequest, OnSkew, Promotion, StackSeen};
+pub use transitions::{BlueReady, BlueRequest, OnSkew, Promotion, StackSeen, SwitchBack};

@@ -4,7 +4,8 @@
 
 use super::names::{RunId, ServiceName, VersionId, VersionRef};
 use super::reach::Pin;
-use super::stage::{Skew, State};
+use super::skew::Skew;
+use super::stage::{Moment, State};
 
 /// Why a transition was not made. The stage is as it was before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +100,22 @@ pub enum Refusal {
         of: VersionRef,
         /// Each of them.
         skew: Vec<Skew>,
+    },
+    /// Another service, which was tested with what is live here and keeps losing, goes first.
+    Reserved {
+        /// The version that is to wait.
+        of: VersionRef,
+        /// The version that goes first.
+        by: VersionRef,
+        /// When it need not wait any longer.
+        until: Moment,
+    },
+    /// No such previous version is kept.
+    NothingKept {
+        /// The service.
+        service: ServiceName,
+        /// The previous versions that are kept.
+        kept: Vec<VersionId>,
     },
     /// Somebody may still call the version.
     Pinned {

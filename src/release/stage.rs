@@ -48,6 +48,20 @@ pub struct Service {
     pub versions: BTreeMap<VersionId, Version>,
     /// The ordinal that the next version gets.
     pub next_ordinal: u64,
+    /// Promotions in a row that were refused because a version in the view had been replaced.
+    pub losses: u32,
+    /// Who may promote first: a service that depends on this one and keeps losing.
+    pub reserved: Option<Reservation>,
+}
+
+/// A service's live version is held still, for a bounded time, for one that was tested with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reservation {
+    /// The version that is to go live first.
+    pub by: VersionRef,
+    /// When it is void even so.
+    pub until: Moment,
 }
 
 /// One immutable release of a service, in a stack of its own.
@@ -80,8 +94,8 @@ pub struct Version {
     pub tested: Option<Tested>,
     /// Why it was given up, once it was.
     pub abandoned_because: Option<String>,
-    /// Pairs of versions that went live with it although they were not tested together (`OnSkew=report`).
-    pub skew_debt: Vec<Skew>,
+    /// Whether its promotion was refused because a version in its view had been replaced.
+    pub lost: bool,
     /// When it went live, last.
     pub promoted_at: Option<Moment>,
     /// When it began.
@@ -195,20 +209,6 @@ pub struct Tested {
     pub at: Moment,
 }
 
-/// A version in a view that is no longer live.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Skew {
-    /// The service.
-    pub service: ServiceName,
-    /// The version that was tested with.
-    pub tested_with: VersionId,
-    /// The version that is live now, if any.
-    pub live_now: Option<VersionId>,
-    /// The pipeline ARN and execution that promoted it, as `arn execution`, if one is live.
-    pub promoted_by: Option<String>,
-}
-
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -272,34 +272,5 @@ impl Stage {
                 (of, version)
             })
         })
-    }
-
-    /// The versions in this version's view that are no longer live.
-    #[must_use]
-    pub fn skew_of(&self, of: &VersionRef) -> Vec<Skew> {
-        let Some(version) = self.version(of) else {
-            return Vec::new();
-        };
-        let others = version
-            .view
-            .iter()
-            .filter(|(service, _)| **service != of.service);
-        others
-            .filter_map(|(service, tested_with)| {
-                let live = self.live(service);
-                let live_now = live.map(|live| live.id.clone());
-                (live_now.as_ref() != Some(tested_with)).then(|| Skew {
-                    service: service.clone(),
-                    tested_with: tested_with.clone(),
-                    live_now,
-                    promoted_by: live.map(|live| {
-                        format!(
-                            "{} {}",
-                            live.execution.pipeline_arn, live.execution.execution_id
-                        )
-                    }),
-                })
-            })
-            .collect()
     }
 }

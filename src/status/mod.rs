@@ -4,6 +4,8 @@
 
 mod table;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use crate::release::reach::Pin;
@@ -59,8 +61,10 @@ pub struct VersionReport {
     pub view: Vec<String>,
     /// The versions whose views or wiring pin it.
     pub pinned_by: Vec<String>,
-    /// Versions that were replaced under it although it was not tested with their successors.
-    pub skew_debt: Vec<String>,
+    /// The versions that it is wired to although they are no longer live, if it is live.
+    pub behind: Vec<String>,
+    /// The live versions that it calls, or that call it, without a passed run that saw the two together.
+    pub untested_with: Vec<String>,
     /// When it began.
     pub created_at: Moment,
     /// When it went live last.
@@ -82,6 +86,9 @@ impl StageReport {
     }
 }
 
+/// Who keeps which version alive.
+type Pins = BTreeMap<VersionRef, BTreeSet<Pin>>;
+
 fn service_report(stage: &Stage, name: &ServiceName, service: &Service) -> ServiceReport {
     let pins = stage.pins();
     let report = |version: &Version| {
@@ -89,13 +96,7 @@ fn service_report(stage: &Stage, name: &ServiceName, service: &Service) -> Servi
             service: name.clone(),
             version: version.id.clone(),
         };
-        let pinned_by = pins
-            .get(&of)
-            .into_iter()
-            .flatten()
-            .filter_map(pinned_by)
-            .collect();
-        version_report(&of, version, pinned_by)
+        version_report(stage, &pins, (&of, version))
     };
     let mut in_order: Vec<&Version> = service.versions.values().collect();
     in_order.sort_by_key(|version| version.ordinal);
@@ -123,25 +124,24 @@ fn service_report(stage: &Stage, name: &ServiceName, service: &Service) -> Servi
     }
 }
 
-fn version_report(of: &VersionRef, version: &Version, pinned_by: Vec<String>) -> VersionReport {
-    let others = version
-        .view
-        .iter()
-        .filter(|(service, _)| **service != of.service);
+fn version_report(stage: &Stage, pins: &Pins, (of, version): (&VersionRef, &Version)) -> VersionReport {
+    let others = version.view.iter().filter(|(service, _)| **service != of.service);
+    let behind = stage.behind().into_iter().filter(|behind| behind.of == *of);
+    let debts = stage.debts().into_iter();
+    let untested_with = debts.filter_map(|debt| match (debt.caller == *of, debt.called == *of) {
+        (true, _) => Some(debt.called.to_string()),
+        (_, true) => Some(debt.caller.to_string()),
+        (false, false) => None,
+    });
     VersionReport {
         version: version.id.to_string(),
         state: version.state,
         waits_for: waits_for(version),
         stack: version.stack.name.clone(),
-        view: others
-            .map(|(service, id)| format!("{service} {id}"))
-            .collect(),
-        pinned_by,
-        skew_debt: version
-            .skew_debt
-            .iter()
-            .map(|skew| format!("{} {}", skew.service, skew.tested_with))
-            .collect(),
+        view: others.map(|(service, id)| format!("{service} {id}")).collect(),
+        pinned_by: pins.get(of).into_iter().flatten().filter_map(pinned_by).collect(),
+        behind: behind.map(|behind| behind.wired_to.to_string()).collect(),
+        untested_with: untested_with.collect(),
         created_at: version.created_at,
         promoted_at: version.promoted_at,
     }

@@ -56,15 +56,14 @@ fn row(service: &ServiceReport, now: Moment) -> [String; 5] {
 
 fn live(version: &VersionReport, now: Moment) -> String {
     let age = version.promoted_at.map(|at| age(now.saturating_sub(at)));
-    let debt = if version.skew_debt.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "\nnot tested since {} was replaced",
-            version.skew_debt.join(", ")
-        )
-    };
-    format!("{} ({}){debt}", version.version, age.unwrap_or_default())
+    let mut text = format!("{} ({})", version.version, age.unwrap_or_default());
+    if !version.behind.is_empty() {
+        text.push_str(&format!("\n  behind: calls {}", version.behind.join(", ")));
+    }
+    if !version.untested_with.is_empty() {
+        text.push_str(&format!("\n  not tested with {}", version.untested_with.join(", ")));
+    }
+    text
 }
 
 fn blue(version: &VersionReport) -> String {

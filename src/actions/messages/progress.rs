@@ -5,7 +5,7 @@ use super::{explain, list, tested_against};
 use crate::actions::properties::PropertyError;
 use crate::actions::stop::Stop;
 use crate::ports::{FailedResource, Job, RunEnd, Text};
-use crate::release::{Refusal, StageName, Version, VersionId, VersionRef};
+use crate::release::{Refusal, Stage, StageName, Version, VersionId, VersionRef};
 
 /// That the action goes on after something broke.
 pub(in crate::actions) fn trying_again(stop: &Stop) -> String {
@@ -130,23 +130,24 @@ pub(in crate::actions) fn tests_passed(
 }
 
 /// That a version is live.
-pub(in crate::actions) fn promoted(
-    stage: &StageName,
-    of: &VersionRef,
-    (version, previous): (&Version, Option<&VersionId>),
-) -> String {
-    let mut text = format!("{of} is live in stage {stage}");
+pub(in crate::actions) fn promoted(stage: &Stage, of: &VersionRef, previous: Option<&VersionId>) -> String {
+    let mut text = format!("{of} is live in stage {}", stage.name);
     if let Some(previous) = previous {
         text.push_str(&format!("; {previous} is kept to switch back to"));
     }
-    if !version.skew_debt.is_empty() {
-        let debt: Vec<String> = version.skew_debt.iter().map(skewed).collect();
-        text.push_str(&format!(
-            ". Not tested together: it was tested with {}",
-            debt.join("; and with ")
-        ));
+    let skew = stage.skew_of(of);
+    if !skew.is_empty() {
+        let skew: Vec<String> = skew.iter().map(skewed).collect();
+        text.push_str(&format!(". It was tested with {}", skew.join("; and with ")));
     }
     text + "."
+}
+
+/// That a promotion waits for another one.
+pub(in crate::actions) fn waits_its_turn(refusal: &Refusal) -> String {
+    let mut because = refused(refusal).because;
+    because.push('.');
+    because
 }
 
 /// Why a sweep stopped early.

@@ -120,6 +120,21 @@ pub(super) fn refused(refusal: &Refusal) -> Why {
             ),
             "Retry the whole pipeline stage: it is then deployed, tested and promoted against what is live now.",
         ),
+        Refusal::Reserved { of, by, .. } => why(
+            Cause::OutOfDate,
+            format!("{of} waits for {by}, which was tested with what is live now and goes first, because its service kept losing"),
+            "Retry it.",
+        ),
+        Refusal::NothingKept { service, kept } if kept.is_empty() => why(
+            Cause::Misconfigured,
+            format!("no previous version of {service} is kept"),
+            "Release the old revision anew; Promote's Keep says how many versions are kept from then on.",
+        ),
+        Refusal::NothingKept { service, kept } => why(
+            Cause::Misconfigured,
+            format!("that version of {service} is not kept; kept are {}", list(kept)),
+            "Name one of these.",
+        ),
         Refusal::Pinned { of, by } => {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();
             why(

@@ -3,7 +3,9 @@
 mod begin;
 mod promote;
 mod reaching;
+mod reserve;
 mod retire;
+mod switch_back;
 mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};

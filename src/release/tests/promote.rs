@@ -132,15 +132,21 @@ fn skew_blocks_and_names_which_from_which_to_which_and_who() {
 }
 
 #[test]
-fn skew_that_is_reported_is_recorded_as_debt() {
+fn skew_that_is_reported_leaves_a_live_version_behind() {
     let mut world = World::new();
     let old = world.live("billing", "b1", &[]);
     let orders = world.tested("orders", "o1", &["billing"]);
-    world.live("billing", "b2", &[]);
+    let new = world.live("billing", "b2", &[]);
     world.promote(&orders, OnSkew::Report).unwrap();
-    let debt = &world.stage.version(&orders).unwrap().skew_debt;
-    assert_eq!(debt.len(), 1);
-    assert_eq!(debt[0].tested_with, old.version);
+    let behind = world.stage.behind();
+    assert_eq!(
+        behind,
+        [Behind {
+            of: orders,
+            wired_to: old,
+            live_now: Some(new.version),
+        }]
+    );
 }
 
 #[test]

@@ -70,6 +70,8 @@ impl Stage {
                 previous: Vec::new(),
                 versions: BTreeMap::new(),
                 next_ordinal: 1,
+                losses: 0,
+                reserved: None,
             });
         let ordinal = service.next_ordinal;
         let id = VersionId::new(ordinal, &request.execution.action_execution_id);
@@ -81,6 +83,7 @@ impl Stage {
         );
 
         let of = of(request, &id);
+        self.reserve_if_it_keeps_losing(&of, request.at);
         self.note(request.at, &of, "began", &request.execution.execution_id);
         Ok(id)
     }
@@ -251,7 +254,7 @@ fn new_version(
         run: None,
         tested: None,
         abandoned_because: None,
-        skew_debt: Vec::new(),
+        lost: false,
         promoted_at: None,
         created_at: request.at,
         expires_at: request.expires_at,

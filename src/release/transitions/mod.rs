@@ -12,11 +12,14 @@
 
 mod begin_blue;
 mod promotion;
+mod reservation;
 mod retirement;
+mod switch_back;
 mod testing;
 
 pub use begin_blue::{BlueReady, BlueRequest};
 pub use promotion::{OnSkew, Promotion, StackSeen};
+pub use switch_back::SwitchBack;
 
 use super::names::VersionRef;
 use super::refusal::Refusal;

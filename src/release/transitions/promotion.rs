@@ -55,7 +55,7 @@ impl Stage {
             State::Abandoned | State::Retiring => return Err(given_up(of, version)),
         }
         refuse_what_was_not_tested(of, version, seen)?;
-        self.refuse_if_outrun(of, terms.on_skew)?;
+        self.refuse_if_outrun(of, terms)?;
         let version = self.version_mut(of)?;
         if version.state == State::Tested {
             version.state = State::Promoting;
@@ -81,18 +81,17 @@ impl Stage {
             State::Creating | State::Blue | State::Tested => return Err(wrong(of, version)),
             State::Abandoned | State::Retiring => return Err(given_up(of, version)),
         }
-        self.refuse_if_outrun(of, terms.on_skew)?;
-        let debt = self.skew_of(of);
+        self.refuse_if_outrun(of, terms)?;
         self.make_live(of, terms.keep);
+        self.end_reservations(of);
         let version = self.version_mut(of)?;
-        version.skew_debt = debt;
         version.promoted_at = Some(terms.at);
         let who = version.execution.execution_id.clone();
         self.note(terms.at, of, "went live", who);
         Ok(())
     }
 
-    fn refuse_if_outrun(&self, of: &VersionRef, on_skew: OnSkew) -> Result<(), Refusal> {
+    fn refuse_if_outrun(&self, of: &VersionRef, terms: Promotion) -> Result<(), Refusal> {
         let ordinal = self.version(of).map_or(0, |version| version.ordinal);
         if let Some(live) = self.live(&of.service).filter(|live| live.ordinal > ordinal) {
             return Err(Refusal::OlderThanLive {
@@ -100,8 +99,15 @@ impl Stage {
                 live: live.id.clone(),
             });
         }
+        if let Some(reserved) = self.reservation(&of.service, terms.at).filter(|reserved| reserved.by != *of) {
+            return Err(Refusal::Reserved {
+                of: of.clone(),
+                by: reserved.by.clone(),
+                until: reserved.until,
+            });
+        }
         let skew = self.skew_of(of);
-        if on_skew == OnSkew::Block && !skew.is_empty() {
+        if terms.on_skew == OnSkew::Block && !skew.is_empty() {
             return Err(Refusal::Skewed {
                 of: of.clone(),
                 skew,
@@ -121,6 +127,7 @@ impl Stage {
             service.previous.insert(0, before);
         }
         service.previous.truncate(keep);
+        service.losses = 0;
         if let Some(version) = service.versions.get_mut(&of.version) {
             version.state = State::Live;
         }

@@ -26,6 +26,7 @@ impl Stage {
         version.state = State::Abandoned;
         version.abandoned_because = Some(because.to_owned());
         let who = version.execution.execution_id.clone();
+        self.end_reservations(of);
         self.note(at, of, format!("was abandoned: {because}"), who);
         Ok(())
     }
