@@ -9,12 +9,14 @@ mod deploy_blue;
 mod hold;
 mod messages;
 mod promote;
+mod rebind;
 mod properties;
 mod resolve;
 mod retire;
 mod run_isolated_tests;
 mod stop;
 mod sweep;
+mod switch_back;
 mod template;
 mod tests_environment;
 mod token;
@@ -26,7 +28,9 @@ use std::time::{Duration, SystemTime};
 
 pub use hold::Hold;
 pub use properties::subject;
+pub use rebind::{Rebound, rebind};
 pub use sweep::{Sweeper, Swept};
+pub use switch_back::{SwitchBackRequest, SwitchedBack, switch_back};
 
 use crate::ports::{ActionKind, Cause, Continuation, Failure, Job, Ports, Text, Verdict};
 use crate::release::{Moment, Refusal, Stage, StageName, VersionRef};

@@ -65,6 +65,28 @@ impl Sweeper {
         Ok(swept)
     }
 
+    /// What a sweep would do now, a sentence each.
+    ///
+    /// # Errors
+    /// A sentence that says what could not be looked at and why.
+    pub async fn plan(&self, ports: &Ports) -> Result<Vec<String>, String> {
+        let told = |stop: Stop| super::messages::sweep_stopped(&stop);
+        let mut plan = Vec::new();
+        for name in ports.stages.names().await.map_err(|fault| told(fault.into()))? {
+            let mut stage = update::read(ports, &name).await.map_err(told)?;
+            for (of, because) in self.ended(ports, &stage).await.map_err(told)? {
+                plan.push(format!("{name}: give {of} up: {because}"));
+                // Only to see what nobody could reach then; nothing is written.
+                let _ = stage.abandon(&of, because, seconds(ports.clock.now()));
+            }
+            plan.extend(stage.unreachable().iter().map(|of| format!("{name}: retire {of}: nobody can reach it")));
+        }
+        if plan.is_empty() {
+            plan.push("Nothing to do.".to_owned());
+        }
+        Ok(plan)
+    }
+
     async fn sweep_stage(
         &self,
         ports: &Ports,

@@ -3,9 +3,14 @@
 //! Each verb has a file. Standard output belongs to what a verb answers; log lines and errors go to standard error.
 
 mod action_types;
+mod explain;
 mod local;
+mod ports;
+mod rebind;
 mod seconds;
 mod status;
+mod sweep;
+mod switch_back;
 mod telemetry;
 mod worker;
 
@@ -34,6 +39,14 @@ enum Verb {
     Actions(action_types::Verb),
     /// Show what is live in a stage, what is on its way, and who pins what
     Status(status::StatusFlags),
+    /// Answer in sentences why a service, a version or a run stands as it does
+    Explain(explain::ExplainFlags),
+    /// Make a previous version live again, in one write
+    SwitchBack(switch_back::SwitchBackFlags),
+    /// Release services that are behind again, so that they are wired to what is live now
+    Rebind(rebind::RebindFlags),
+    /// Give up what is over and retire what nobody can reach, once; the worker does so by itself
+    Sweep(sweep::SweepFlags),
 }
 
 /// What ends a verb early; printed with its causes.
@@ -59,6 +72,10 @@ pub async fn run() -> ExitCode {
         Verb::Local(flags) => local::run(flags).await.map(|()| Exit::Fine),
         Verb::Actions(verb) => action_types::run(verb).await.map(|()| Exit::Fine),
         Verb::Status(flags) => status::run(flags).await.map(|()| Exit::Fine),
+        Verb::Explain(flags) => explain::run(flags).await.map(|()| Exit::Fine),
+        Verb::SwitchBack(flags) => switch_back::run(flags).await.map(|()| Exit::Fine),
+        Verb::Rebind(flags) => rebind::run(flags).await.map(|()| Exit::Fine),
+        Verb::Sweep(flags) => sweep::run(flags).await.map(|()| Exit::Fine),
     };
     let exit = ended.unwrap_or_else(|trouble| {
         tracing::error!("{}", chain(&*trouble));

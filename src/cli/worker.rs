@@ -1,19 +1,16 @@
 //! `bluestage worker`: flags to settings, adapters, signals.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::ports::{self, Tests};
 use super::seconds::seconds;
 use super::{Exit, Trouble};
-use crate::aws::{self, Aws, StateLocation};
-use crate::clock::SystemClock;
-use crate::dice::Dice;
+use crate::aws::StateLocation;
 use crate::ports::Ports;
-use crate::runner::{self, CommandRunner};
 use crate::worker::{Ended, Pacing, Settings, Worker};
 
 /// Region, credentials and endpoints are those of every AWS tool: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` …
@@ -76,29 +73,11 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
 }
 
 async fn ports(flags: &WorkerFlags) -> Ports {
-    let aws = Aws::new(&aws::configuration().await, flags.state.clone());
-    let clock = Arc::new(SystemClock::start());
-    let dice = Arc::new(Dice::fresh());
-    let runner = runner::Settings {
+    let tests = Tests {
         at_once: usize::from(flags.test_runs),
         path: flags.test_path.clone(),
-        worker: format!("worker-{}", dice.id(8)),
-        pace: runner::Pace::default(),
     };
-    Ports {
-        jobs: aws.jobs,
-        stages: aws.stages,
-        stacks: aws.stacks,
-        artifacts: aws.artifacts,
-        test_runs: Arc::new(CommandRunner::new(
-            runner,
-            aws.run_records.clone(),
-            clock.clone(),
-        )),
-        run_records: aws.run_records,
-        clock,
-        dice,
-    }
+    ports::of(flags.state.clone(), tests).await
 }
 
 fn settings(flags: &WorkerFlags) -> Settings {

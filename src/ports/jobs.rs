@@ -168,4 +168,8 @@ pub trait Jobs: Send + Sync {
 
     /// How the pipeline execution stands that made a version.
     async fn execution(&self, execution: &Execution) -> Result<ExecutionStatus, Fault>;
+
+    /// Starts the pipeline with this ARN from its source. Tells the id of the pipeline execution. The same `request`
+    /// (at most 128 letters, digits and hyphens) made twice starts it once.
+    async fn start_pipeline(&self, pipeline_arn: &str, request: &str) -> Result<String, Fault>;
 }

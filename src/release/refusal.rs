@@ -4,7 +4,7 @@
 
 use super::names::{RunId, ServiceName, VersionId, VersionRef};
 use super::reach::Pin;
-use super::skew::Skew;
+use super::skew::{Debt, Skew};
 use super::stage::{Moment, State};
 
 /// Why a transition was not made. The stage is as it was before.
@@ -116,6 +116,11 @@ pub enum Refusal {
         service: ServiceName,
         /// The previous versions that are kept.
         kept: Vec<VersionId>,
+    },
+    /// Live versions would face each other that no passed run has seen together, and that was not wanted.
+    WouldBeUntested {
+        /// Each pair.
+        pairs: Vec<Debt>,
     },
     /// Somebody may still call the version.
     Pinned {

@@ -1,7 +1,8 @@
 //! The stage for people and for scripts: what is live, what is on its way and waits for what, who pins whom.
 //!
-//! [`StageReport`] is the answer as data, `--output json`; [`table`] draws it for a terminal.
+//! [`explain`] answers questions in sentences; [`StageReport`] is the answer as data, `--output json`; [`table`] draws it for a terminal.
 
+mod explain;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use crate::release::{
     Moment, RunOutcome, Service, ServiceName, Stage, StageName, State, Version, VersionRef,
 };
 
+pub use explain::explain;
 pub use table::table;
 
 /// A stage as `bluestage status` tells it. Moments are seconds since 1970-01-01T00:00:00Z.

@@ -154,3 +154,18 @@ pub(in crate::actions) fn waits_its_turn(refusal: &Refusal) -> String {
 pub(in crate::actions) fn sweep_stopped(stop: &Stop) -> String {
     explain(stop).because
 }
+
+/// Why nothing was switched back.
+pub(in crate::actions) fn not_switched_back(stop: &Stop) -> String {
+    told("nothing was switched back", stop)
+}
+
+/// Why no pipeline, or no further one, was started.
+pub(in crate::actions) fn not_rebound(stop: &Stop) -> String {
+    told("no further pipeline was started", stop)
+}
+
+fn told(headline: &str, stop: &Stop) -> String {
+    let why = explain(stop);
+    format!("{headline}: {}. {}", why.because, why.remedy).trim_end().to_owned()
+}

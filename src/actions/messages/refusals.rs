@@ -135,6 +135,14 @@ pub(super) fn refused(refusal: &Refusal) -> Why {
             format!("that version of {service} is not kept; kept are {}", list(kept)),
             "Name one of these.",
         ),
+        Refusal::WouldBeUntested { pairs } => {
+            let pairs: Vec<String> = pairs.iter().map(|debt| format!("{} with {}", debt.caller, debt.called)).collect();
+            why(
+                Cause::OutOfDate,
+                format!("versions would be live together that were not tested together: {}", pairs.join("; ")),
+                "Leave --strict out to accept that, or release the callers anew first.",
+            )
+        }
         Refusal::Pinned { of, by } => {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();
             why(

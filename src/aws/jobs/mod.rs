@@ -84,8 +84,7 @@ impl Jobs for CodePipelineJobs {
     }
 
     async fn execution(&self, execution: &Execution) -> Result<ExecutionStatus, Fault> {
-        let arn = &execution.pipeline_arn;
-        let pipeline = arn.rsplit(':').next().unwrap_or(arn);
+        let pipeline = name_in(&execution.pipeline_arn);
         let request = self.0.get_pipeline_execution().pipeline_name(pipeline);
         let answer = request
             .pipeline_execution_id(&execution.execution_id)
@@ -103,6 +102,20 @@ impl Jobs for CodePipelineJobs {
             }
         }
     }
+
+    async fn start_pipeline(&self, pipeline_arn: &str, request: &str) -> Result<String, Fault> {
+        let pipeline = name_in(pipeline_arn);
+        let asked = self.0.start_pipeline_execution().name(pipeline);
+        match asked.client_request_token(request).send().await {
+            Ok(answer) => Ok(answer.pipeline_execution_id.unwrap_or_default()),
+            Err(error) => Err(fault(format!("start the pipeline {pipeline}"), &error)),
+        }
+    }
+}
+
+/// The pipeline's name, which its ARN ends with.
+fn name_in(pipeline_arn: &str) -> &str {
+    pipeline_arn.rsplit(':').next().unwrap_or(pipeline_arn)
 }
 
 impl CodePipelineJobs {

@@ -75,6 +75,7 @@ fn a_switch_back_does_not_wait_for_a_reservation() {
         to: to.clone(),
         who: "somebody".to_owned(),
         reason: "it is broken".to_owned(),
+        strict: false,
         at: 9,
     };
     twice(&mut world.stage, |stage| stage.switch_back(&request)).unwrap();

@@ -6,6 +6,7 @@ fn back(world: &mut World, to: &VersionRef) -> Result<(), Refusal> {
         to: to.version.clone(),
         who: "somebody".to_owned(),
         reason: "it is slow".to_owned(),
+        strict: false,
         at: 5_000,
     };
     twice(&mut world.stage, |stage| stage.switch_back(&request))
@@ -109,4 +110,27 @@ fn a_pair_that_the_called_services_tests_saw_is_no_debt() {
     world.pass(&billing);
     world.promote(&billing, OnSkew::Block).unwrap();
     assert_eq!(world.stage.debts(), []);
+}
+
+#[test]
+fn a_strict_switch_back_refuses_to_leave_a_pair_untested() {
+    let mut world = World::new();
+    let old = world.live("billing", "b1", &[]);
+    world.live("billing", "b2", &[]);
+    let mut request = world.request("reports", "r1", &[]);
+    request.depends_on.insert(service("billing"));
+    let reports = world.begin(&request).unwrap();
+    world.make_ready(&reports);
+    world.pass(&reports);
+    world.promote(&reports, OnSkew::Block).unwrap();
+    let strict = SwitchBack {
+        service: old.service.clone(),
+        to: old.version.clone(),
+        who: "somebody".to_owned(),
+        reason: "it is slow".to_owned(),
+        strict: true,
+        at: 5_000,
+    };
+    let pairs = vec![Debt { caller: reports, called: old }];
+    assert_eq!(world.stage.clone().switch_back(&strict), Err(Refusal::WouldBeUntested { pairs }));
 }

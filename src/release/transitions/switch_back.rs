@@ -2,6 +2,7 @@
 
 use crate::release::names::{ServiceName, VersionId, VersionRef};
 use crate::release::refusal::Refusal;
+use crate::release::skew::Debt;
 use crate::release::stage::{Moment, Stage, State};
 
 /// A switch to a version that was live before.
@@ -15,6 +16,8 @@ pub struct SwitchBack {
     pub who: String,
     /// Why, for the history.
     pub reason: String,
+    /// Refuse it when live versions would face each other that no passed run has seen together.
+    pub strict: bool,
     /// Now.
     pub at: Moment,
 }
@@ -37,8 +40,19 @@ impl Stage {
     /// becomes untested by it is told by [`Stage::debts`], what falls behind by [`Stage::behind`].
     ///
     /// # Errors
-    /// When that version is not kept.
+    /// When that version is not kept, or a strict request would leave pairs untested; the stage must then be dropped,
+    /// as after every refusal.
     pub fn switch_back(&mut self, request: &SwitchBack) -> Result<(), Refusal> {
+        let owed = self.debts();
+        self.swap(request)?;
+        let pairs: Vec<Debt> = self.debts().into_iter().filter(|debt| !owed.contains(debt)).collect();
+        if request.strict && !pairs.is_empty() {
+            return Err(Refusal::WouldBeUntested { pairs });
+        }
+        Ok(())
+    }
+
+    fn swap(&mut self, request: &SwitchBack) -> Result<(), Refusal> {
         let service = self.services.get_mut(&request.service).ok_or_else(|| Refusal::NothingKept {
             service: request.service.clone(),
             kept: Vec::new(),

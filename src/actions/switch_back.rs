@@ -1,0 +1,72 @@
+//! switch back: a previous version becomes live again. One read, one conditional write.
+
+use std::sync::OnceLock;
+
+use super::{messages, seconds, update};
+use crate::ports::Ports;
+use crate::release::{Behind, Debt, ServiceName, StageName, SwitchBack, VersionId};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct SwitchBackRequest {
+    /// The stage.
+    pub stage: StageName,
+    /// The service.
+    pub service: ServiceName,
+    /// The version; without one, the version that was live last.
+    pub to: Option<VersionId>,
+    /// Who asks, for the history.
+    pub who: String,
+    /// Why, for the history.
+    pub reason: String,
+    /// Refuse it when live versions would face each other untested.
+    pub strict: bool,
+}
+
+/// What it came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchedBack {
+    /// The version that is live now.
+    pub live: VersionId,
+    /// The version that was live before and is kept.
+    pub kept: Option<VersionId>,
+    /// Live versions that go on calling one that is no longer live.
+    pub behind: Vec<Behind>,
+    /// Live versions that face each other untested.
+    pub debts: Vec<Debt>,
+}
+
+/// Switches back.
+///
+/// # Errors
+/// A sentence that says why not; everything is then as it was.
+pub async fn switch_back(ports: &Ports, request: &SwitchBackRequest) -> Result<SwitchedBack, String> {
+    let at = seconds(ports.clock.now());
+    // What was live last is asked once: after a lost race the same switch is made, not another one back.
+    let target: OnceLock<VersionId> = OnceLock::new();
+    let switched = update::update(ports, &request.stage, |stage| {
+        let to = match (target.get(), &request.to) {
+            (Some(found), _) => found.clone(),
+            (None, Some(named)) => named.clone(),
+            (None, None) => stage.switch_back_target(&request.service)?,
+        };
+        let to = target.get_or_init(|| to).clone();
+        stage.switch_back(&SwitchBack {
+            service: request.service.clone(),
+            to: to.clone(),
+            who: request.who.clone(),
+            reason: request.reason.clone(),
+            strict: request.strict,
+            at,
+        })?;
+        Ok(to)
+    });
+    let (stage, live) = switched.await.map_err(|stop| messages::not_switched_back(&stop))?;
+    let service = stage.services.get(&request.service);
+    Ok(SwitchedBack {
+        live,
+        kept: service.and_then(|service| service.previous.first().cloned()),
+        behind: stage.behind().into_iter().filter(|behind| behind.wired_to.service == request.service).collect(),
+        debts: stage.debts(),
+    })
+}
