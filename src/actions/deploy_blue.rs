@@ -133,6 +133,8 @@ async fn begin_version(
         execution: turn.job.pipeline.execution.clone(),
         wired_to: wired_to(ingredients.parameters.values()),
         depends_on: properties.depends_on.clone(),
+        declares_green: ingredients.declares_green,
+        most_versions: turn.limits.most_versions,
         revision: revision_of(turn),
         template_digest: ingredients.digest.clone(),
         at: turn.now(),
@@ -163,13 +165,20 @@ async fn begin_version(
 fn may_pass(refusal: &Refusal) -> bool {
     matches!(
         refusal,
-        Refusal::UnknownDependency { .. } | Refusal::NotLiveYet { .. }
+        Refusal::UnknownDependency { .. }
+            | Refusal::NotLiveYet { .. }
+            | Refusal::Barred { .. }
+            | Refusal::StageFull { .. }
     )
 }
 
 /// Whether something is under way that will make the refusal go.
 fn is_worth_waiting_for(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::NotLiveYet { on_their_way, .. } if !on_their_way.is_empty())
+    match refusal {
+        Refusal::NotLiveYet { on_their_way, .. } => !on_their_way.is_empty(),
+        Refusal::Barred { .. } | Refusal::StageFull { .. } => true,
+        _ => false,
+    }
 }
 
 /// Looks at the stack until it is ready or failed, or the job has been held long enough.

@@ -7,6 +7,7 @@
 
 mod deploy_blue;
 mod hold;
+mod honesty;
 mod messages;
 mod promote;
 mod rebind;
@@ -40,9 +41,16 @@ use token::Carried;
 /// The pause before an action that ran into a passing fault is answered, so that it does not ask in a tight loop.
 const PAUSE_AFTER_A_FAULT: Duration = Duration::from_secs(5);
 
+/// What the actions of a worker may use at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The most versions, each with a stack of its own, that a stage may hold; none for no limit.
+    pub most_versions: Option<usize>,
+}
+
 /// Plays one turn of the job's action and answers it.
-pub async fn act(ports: &Ports, job: &Job, hold: &Hold) -> Verdict {
-    let mut turn = match Turn::begin(ports, job, hold) {
+pub async fn act(ports: &Ports, limits: Limits, job: &Job, hold: &Hold) -> Verdict {
+    let mut turn = match Turn::begin(ports, limits, job, hold) {
         Ok(turn) => turn,
         Err(stop) => return Verdict::Failed(messages::failure(job, &stop, &Standing::Untouched)),
     };
@@ -82,6 +90,7 @@ pub fn panicked(job: &Job, what: &str) -> Verdict {
 /// One turn of an action: one job of its execution.
 struct Turn<'a> {
     ports: &'a Ports,
+    limits: Limits,
     job: &'a Job,
     hold: &'a Hold,
     carried: Carried,
@@ -99,10 +108,11 @@ enum Standing {
 }
 
 impl<'a> Turn<'a> {
-    fn begin(ports: &'a Ports, job: &'a Job, hold: &'a Hold) -> Result<Self, Stop> {
+    fn begin(ports: &'a Ports, limits: Limits, job: &'a Job, hold: &'a Hold) -> Result<Self, Stop> {
         let deadline = seconds(ports.clock.now()) + properties::time_limit(job)?.as_secs();
         Ok(Self {
             ports,
+            limits,
             job,
             hold,
             carried: Carried::of(job, deadline)?,

@@ -13,9 +13,9 @@ use super::tests_environment::Subject;
 use super::token::CarriedRun;
 use super::values::Value;
 use super::workspace::Workspace;
-use super::{Turn, messages};
+use super::{Turn, honesty, messages};
 use crate::ports::{Done, Here, RunEnd, RunSpec, RunStatus, Start, Text, Verdict};
-use crate::release::{Refusal, RunId, Stage, Version, VersionRef};
+use crate::release::{Refusal, RunId, SeenStacks, Stage, Version, VersionRef};
 
 /// How long a run's beat may stand still before its worker is taken for dead: four beats of five seconds. Time is
 /// counted only while somebody watches, by the watcher's own clock.
@@ -27,6 +27,9 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How often a run may be started anew because its worker died or was stopped.
 const MOST_ATTEMPTS: u32 = 5;
 
+/// How often a run that does not count is made again. Somebody who changes stacks a third time does so on purpose.
+const MOST_INVALID: u32 = 2;
+
 /// How often a run on this machine is looked at for its progress.
 const PROGRESS: Duration = Duration::from_secs(5);
 
@@ -34,20 +37,32 @@ const PROGRESS: Duration = Duration::from_secs(5);
 pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = RunIsolatedTests::of(turn.job)?;
     let Some(run) = turn.carried.run.clone() else {
-        return start(turn, &properties, 1).await;
+        return start(turn, &properties, Attempt { number: 1, invalid: 0 }).await;
     };
+    let invalid = run.invalid;
     match watch(turn, &properties, run).await? {
         Watched::Ended(run, end) => conclude(turn, &properties, (&run, end)).await,
-        Watched::Running(run, progress) => {
-            turn.go_on(run.as_str(), messages::tests_running(&progress))
-        }
-        Watched::Lost(attempt) if attempt < MOST_ATTEMPTS => {
-            start(turn, &properties, attempt + 1).await
+        Watched::Running(run, progress) => turn.go_on(run.as_str(), messages::tests_running(&progress)),
+        Watched::Lost(number) if number < MOST_ATTEMPTS => {
+            let next = Attempt {
+                number: number + 1,
+                invalid,
+            };
+            start(turn, &properties, next).await
         }
         Watched::Lost(_) => Err(Stop::DeadlinePassed {
             waiting_for: messages::run_keeps_dying(MOST_ATTEMPTS),
         }),
     }
+}
+
+/// One of several tries to run the same tests.
+#[derive(Clone, Copy)]
+struct Attempt {
+    /// From 1.
+    number: u32,
+    /// How many before it did not count.
+    invalid: u32,
 }
 
 /// Ends the run that is going on, because its action gives up.
@@ -71,20 +86,14 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
 }
 
 /// Starts a fresh run and answers at once, so that the console shows within seconds that the tests run.
-async fn start(
-    turn: &mut Turn<'_>,
-    properties: &RunIsolatedTests,
-    attempt: u32,
-) -> Result<Verdict, Stop> {
-    let run = RunId::new(&turn.job.pipeline.execution.action_execution_id, attempt);
-    let (_, of) = blue(turn, properties).await?;
+async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Attempt) -> Result<Verdict, Stop> {
+    let run = RunId::new(&turn.job.pipeline.execution.action_execution_id, attempt.number);
+    let (stage, of) = blue(turn, properties).await?;
+    let seen = honesty::look(turn, &stage, &of).await?;
     let at = turn.now();
-    let (stage, ()) = turn
-        .update(&properties.stage, |stage| stage.run_started(&of, &run, at))
-        .await?;
-    let version = stage
-        .version(&of)
-        .ok_or_else(|| nothing_deployed(properties))?;
+    let started = turn.update(&properties.stage, |stage| stage.run_started(&of, &run, &seen, at));
+    let (stage, ()) = started.await?;
+    let version = stage.version(&of).ok_or_else(|| nothing_deployed(properties))?;
     let subject = Subject {
         stage: &stage,
         of: &of,
@@ -97,14 +106,12 @@ async fn start(
         Start::Started => {
             turn.carried.run = Some(CarriedRun {
                 id: run.clone(),
-                attempt,
+                attempt: attempt.number,
+                invalid: attempt.invalid,
                 beat: 0,
                 watched_seconds: 0,
             });
-            turn.go_on(
-                run.as_str(),
-                messages::tests_started(&of, &against(&subject)),
-            )
+            turn.go_on(run.as_str(), messages::tests_started(&of, &against(&subject)))
         }
     }
 }
@@ -216,7 +223,7 @@ async fn watch(
 }
 
 async fn conclude(
-    turn: &Turn<'_>,
+    turn: &mut Turn<'_>,
     properties: &RunIsolatedTests,
     (run, end): (&RunId, RunEnd),
 ) -> Result<Verdict, Stop> {
@@ -231,6 +238,10 @@ async fn conclude(
         run,
     };
     let against = against(&subject);
+    let changed = honesty::changes(turn, &seen_by(version)).await?;
+    if !changed.is_empty() {
+        return not_counted(turn, properties, (&of, run, changed)).await;
+    }
     hand_out_bundle(turn, properties, run).await?;
     let at = turn.now();
     if !end.passed() {
@@ -251,6 +262,32 @@ async fn conclude(
         &end,
         messages::tests_passed(&of, &against, &end),
     ))
+}
+
+/// A run that does not count is made again, at most twice.
+async fn not_counted(
+    turn: &mut Turn<'_>,
+    properties: &RunIsolatedTests,
+    (of, run, changed): (&VersionRef, &RunId, Vec<String>),
+) -> Result<Verdict, Stop> {
+    let at = turn.now();
+    turn.update(&properties.stage, |stage| stage.run_invalid(of, run, at)).await?;
+    tracing::warn!(%run, ?changed, "something outside changed a stack under the tests; the run does not count");
+    match &turn.carried.run {
+        Some(carried) if carried.invalid < MOST_INVALID => {
+            let next = Attempt {
+                number: carried.attempt + 1,
+                invalid: carried.invalid + 1,
+            };
+            start(turn, properties, next).await
+        }
+        Some(_) | None => Err(Stop::RunsInvalid { changed }),
+    }
+}
+
+/// What was in reach as the version's newest run began.
+fn seen_by(version: &Version) -> SeenStacks {
+    version.run.as_ref().map(|run| run.seen.clone()).unwrap_or_default()
 }
 
 fn passed(run: &RunId, end: &RunEnd, summary: String) -> Verdict {

@@ -25,6 +25,11 @@ pub(crate) enum Stop {
     },
     /// The tests failed.
     TestsFailed(Box<FailedRun>),
+    /// Something outside kept changing stacks under the tests.
+    RunsInvalid {
+        /// Each stack that was changed, with what it was found like.
+        changed: Vec<String>,
+    },
     /// The action's time is over.
     DeadlinePassed {
         /// What it was waiting for.
@@ -67,6 +72,7 @@ impl Stop {
             | Self::Artifact(_)
             | Self::StackFailed { .. }
             | Self::TestsFailed(_)
+            | Self::RunsInvalid { .. }
             | Self::DeadlinePassed { .. }
             | Self::UnreadableToken
             | Self::Workspace(_) => false,

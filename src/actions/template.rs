@@ -13,12 +13,14 @@ use super::workspace::Workspace;
 use crate::ports::{Declared, Ports};
 
 /// The parameter by which a template's author hangs event subscriptions and costly resources on being live.
-const GREEN_DEPLOYMENT: &str = "GreenDeployment";
+pub(super) const GREEN_DEPLOYMENT: &str = "GreenDeployment";
 
 /// What a blue stack is made from, before anything is resolved.
 pub(super) struct Ingredients {
     /// The template's text.
     pub(super) template: String,
+    /// Whether the template declares `GreenDeployment`.
+    pub(super) declares_green: bool,
     /// SHA-256 of the template, in hex.
     pub(super) digest: String,
     /// Parameter name to value: the configuration file's, overridden by the property's.
@@ -40,10 +42,16 @@ pub(super) async fn gather(
     };
     let (mut parameters, tags) = parse_configuration(configuration)?;
     parameters.extend(properties.overrides.clone());
-    check(&ports.stacks.declared(&template).await?, &parameters)?;
+    let declared = ports.stacks.declared(&template).await?;
+    check(&declared, &parameters)?;
+    let declares_green = declared.parameters.contains_key(GREEN_DEPLOYMENT);
+    if declares_green {
+        parameters.insert(GREEN_DEPLOYMENT.to_owned(), Value::Text("false".to_owned()));
+    }
     Ok(Ingredients {
         digest: hex(&Sha256::digest(template.as_bytes())),
         template,
+        declares_green,
         parameters,
         tags,
     })
@@ -101,12 +109,8 @@ fn texts(member: &str, value: Json) -> Result<Vec<(String, String)>, PropertyErr
 /// Every parameter that is given is declared, and every one that has no default is given.
 fn check(declared: &Declared, given: &BTreeMap<String, Value>) -> Result<(), PropertyError> {
     let wrong = |why: String| Err(PropertyError::new("ParameterOverrides", why));
-    if declared.parameters.contains_key(GREEN_DEPLOYMENT) {
-        let why = format!(
-            "cannot give {GREEN_DEPLOYMENT} its value: this version of bluestage does not offer that parameter yet; \
-             take it out of the template"
-        );
-        return wrong(why);
+    if given.contains_key(GREEN_DEPLOYMENT) {
+        return wrong(format!("gives {GREEN_DEPLOYMENT} a value, but bluestage itself sets it: false for blue, true for live"));
     }
     if let Some(unknown) = given
         .keys()
@@ -128,7 +132,7 @@ fn check(declared: &Declared, given: &BTreeMap<String, Value>) -> Result<(), Pro
         .filter(|(_, has_default)| !**has_default);
     let missing: Vec<&str> = without_default
         .map(|(name, _)| name.as_str())
-        .filter(|name| !given.contains_key(*name))
+        .filter(|name| !given.contains_key(*name) && *name != GREEN_DEPLOYMENT)
         .collect();
     if missing.is_empty() {
         return Ok(());

@@ -34,6 +34,8 @@ pub(super) struct CarriedRun {
     pub(super) id: RunId,
     /// Which attempt it is, from 1.
     pub(super) attempt: u32,
+    /// How many attempts before it did not count, because something outside changed a stack.
+    pub(super) invalid: u32,
     /// The beat that was seen last in its record, when another worker runs it.
     pub(super) beat: u64,
     /// For how many seconds that beat did not move, measured by the clocks of those who watched.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::ports::{self, Tests};
 use super::seconds::seconds;
 use super::{Exit, Trouble};
+use crate::actions::Limits;
 use crate::aws::StateLocation;
 use crate::ports::Ports;
 use crate::worker::{Ended, Pacing, Settings, Worker};
@@ -25,6 +26,9 @@ pub(super) struct WorkerFlags {
     /// Test commands run at once on this machine
     #[arg(long, env = "BLUESTAGE_TEST_RUNS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     test_runs: u16,
+    /// The most stacks that a stage may hold; a further blue waits. CloudFormation's own limit is 2,000 an account
+    #[arg(long, env = "BLUESTAGE_MAX_STACKS", value_name = "COUNT")]
+    max_stacks: Option<usize>,
     /// The PATH of test commands
     #[arg(
         long,
@@ -83,6 +87,9 @@ async fn ports(flags: &WorkerFlags) -> Ports {
 fn settings(flags: &WorkerFlags) -> Settings {
     Settings {
         slots: usize::from(flags.slots),
+        limits: Limits {
+            most_versions: flags.max_stacks,
+        },
         longest_hold: flags.hold_seconds,
         pacing: Pacing {
             busy: flags.poll_seconds,

@@ -74,31 +74,25 @@ impl Stage {
     /// Every version that this version's calls can reach: its view, and on through wiring. Without itself.
     #[must_use]
     pub fn closure_of(&self, of: &VersionRef) -> BTreeSet<VersionRef> {
+        let mut reached = self.version(of).map(|version| self.closure_of_view(&version.view)).unwrap_or_default();
+        reached.remove(of);
+        reached
+    }
+
+    /// Every version that a view reaches: those in it, and on through their wiring.
+    #[must_use]
+    pub fn closure_of_view(&self, view: &BTreeMap<ServiceName, VersionId>) -> BTreeSet<VersionRef> {
         let mut reached = BTreeSet::new();
-        let mut open = self.view_of(of);
+        let mut open: Vec<VersionRef> = view.iter().map(|(service, id)| to(service, id)).collect();
         while let Some(other) = open.pop() {
             let Some(version) = self.version(&other) else {
                 continue;
             };
             if reached.insert(other) {
-                open.extend(
-                    version
-                        .wiring
-                        .iter()
-                        .map(|(service, wire)| to(service, &wire.version)),
-                );
+                open.extend(version.wiring.iter().map(|(service, wire)| to(service, &wire.version)));
             }
         }
-        reached.remove(of);
         reached
-    }
-
-    fn view_of(&self, of: &VersionRef) -> Vec<VersionRef> {
-        let view = self
-            .version(of)
-            .into_iter()
-            .flat_map(|version| &version.view);
-        view.map(|(service, id)| to(service, id)).collect()
     }
 
     /// The circle of services that wiring `service` to `dependencies` would close, spelled out from `service` to

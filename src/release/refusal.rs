@@ -110,6 +110,33 @@ pub enum Refusal {
         /// When it need not wait any longer.
         until: Moment,
     },
+    /// The live version that is needed is about to be changed, and no new view may reach it until then.
+    Barred {
+        /// The service that needs it.
+        service: ServiceName,
+        /// The service whose live version is to be changed.
+        dependency: ServiceName,
+        /// The version whose promotion changes it.
+        by: VersionRef,
+        /// When the barrier is void.
+        until: Moment,
+    },
+    /// As many versions are in the stage as it may hold.
+    StageFull {
+        /// The service that a further one was asked for.
+        service: ServiceName,
+        /// How many it may hold.
+        most: usize,
+        /// How many versions each service has.
+        held_by: Vec<(ServiceName, usize)>,
+    },
+    /// Another version of the service gets, or may still get, the events that only one may get.
+    SecondSubscriber {
+        /// The version that was to get them.
+        of: VersionRef,
+        /// The version that has them.
+        other: VersionRef,
+    },
     /// No such previous version is kept.
     NothingKept {
         /// The service.

@@ -13,6 +13,9 @@ use super::names::{RunId, ServiceName, StageName, VersionId, VersionRef};
 /// For records and messages. Rules do not compare the moments of two machines to decide who holds what.
 pub type Moment = u64;
 
+/// Stack ids, each with when the stack was last changed as CloudFormation tells it.
+pub type SeenStacks = BTreeMap<String, Option<String>>;
+
 /// One output or parameter name with its value.
 pub type Outputs = BTreeMap<String, String>;
 
@@ -52,6 +55,18 @@ pub struct Service {
     pub losses: u32,
     /// Who may promote first: a service that depends on this one and keeps losing.
     pub reserved: Option<Reservation>,
+    /// Keeps new views away from the live version while that is to be changed.
+    pub barrier: Option<Barrier>,
+}
+
+/// No new view may reach a service's live version, because a promotion is about to change its stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Barrier {
+    /// The version whose promotion raised it.
+    pub by: VersionRef,
+    /// When it is void even if nobody lowers it.
+    pub until: Moment,
 }
 
 /// A service's live version is held still, for a bounded time, for one that was tested with it.
@@ -88,6 +103,8 @@ pub struct Version {
     pub revision: Option<String>,
     /// SHA-256 of the template, in hex.
     pub template_digest: String,
+    /// Its `GreenDeployment` parameter, if its template declares one.
+    pub green: Option<Green>,
     /// Its newest test run, passed or not.
     pub run: Option<Run>,
     /// What passed, once tests passed.
@@ -136,6 +153,19 @@ impl State {
     }
 }
 
+/// The `GreenDeployment` parameter of a version's stack: whether it subscribes to the events that only one may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Green {
+    /// It is `false`.
+    Off,
+    /// It is being set to `true`: it may subscribe from now on.
+    TurningOn,
+    /// It is `true`.
+    On,
+    /// It is being set to `false`: it may still subscribe.
+    TurningOff,
+}
+
 /// A version's stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,6 +210,8 @@ pub struct Run {
     pub started_at: Moment,
     /// How it stands.
     pub outcome: RunOutcome,
+    /// Every stack that it can reach, by id, with when that had last been changed as the run began.
+    pub seen: SeenStacks,
 }
 
 /// How a test run stands.
@@ -191,6 +223,8 @@ pub enum RunOutcome {
     Passed,
     /// Some test failed, or the run itself did.
     Failed,
+    /// Something outside changed a stack under it: it says nothing about the version.
+    Invalid,
 }
 
 /// What passed: promotion demands that the same goes live.

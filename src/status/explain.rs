@@ -98,6 +98,7 @@ fn outcome(outcome: RunOutcome) -> &'static str {
         RunOutcome::Running => "it has not ended",
         RunOutcome::Passed => "it passed",
         RunOutcome::Failed => "it failed",
+        RunOutcome::Invalid => "it does not count, because something outside changed a stack meanwhile",
     }
 }
 

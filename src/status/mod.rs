@@ -164,7 +164,7 @@ fn waits_for(version: &Version) -> Option<String> {
         (State::Creating, _) => "its stack",
         (State::Blue, Some(RunOutcome::Running)) => "its tests to end",
         (State::Blue, Some(RunOutcome::Failed)) => "a retry: its tests failed",
-        (State::Blue, Some(RunOutcome::Passed) | None) => "its tests to start",
+        (State::Blue, Some(RunOutcome::Passed | RunOutcome::Invalid) | None) => "its tests to start",
         (State::Tested | State::Promoting, _) => "its promotion",
         (State::Live | State::Previous | State::Abandoned | State::Retiring, _) => return None,
     };

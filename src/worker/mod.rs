@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 pub use pace::Pacing;
 
+use crate::actions::Limits;
 use crate::ports::Ports;
 
 /// How a worker works. Settings are data; what it works on are the [`Ports`].
@@ -24,6 +25,8 @@ use crate::ports::Ports;
 pub struct Settings {
     /// Jobs held at once.
     pub slots: usize,
+    /// What its actions may use at most.
+    pub limits: Limits,
     /// How long a job is held before it is answered with a continuation token.
     pub longest_hold: Duration,
     /// How often CodePipeline is asked for jobs.

@@ -74,6 +74,7 @@ impl Worker {
         };
         let serving = Serving {
             ports: self.ports.clone(),
+            limits: self.settings.limits,
             longest_hold: self.settings.longest_hold,
             stopping: stopping.clone(),
         };

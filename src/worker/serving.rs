@@ -8,7 +8,7 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::actions::{self, Hold};
+use crate::actions::{self, Hold, Limits};
 use crate::ports::{Acknowledged, Cause, Failure, Fault, Job, Offered, Ports, Reported, Verdict};
 
 /// How often a verdict is reported before it is given up: with the pauses below about ten minutes.
@@ -23,6 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// What serving a job needs.
 pub(super) struct Serving {
     pub(super) ports: Ports,
+    pub(super) limits: Limits,
     pub(super) longest_hold: Duration,
     pub(super) stopping: CancellationToken,
 }
@@ -69,7 +70,7 @@ impl Serving {
             self.longest_hold,
             self.stopping.clone(),
         );
-        let acting = AssertUnwindSafe(actions::act(&self.ports, job, &hold));
+        let acting = AssertUnwindSafe(actions::act(&self.ports, self.limits, job, &hold));
         match acting.catch_unwind().await {
             Ok(verdict) => verdict,
             Err(panic) => actions::panicked(job, panic_text(&*panic)),

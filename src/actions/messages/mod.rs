@@ -134,6 +134,11 @@ fn explain(stop: &Stop) -> Why {
             )
         }
         Stop::TestsFailed(failed) => tests_failed(failed),
+        Stop::RunsInvalid { changed } => why(
+            Cause::Unavailable,
+            format!("something outside bluestage kept changing stacks under the tests: {}", changed.join("; ")),
+            "CloudFormation's events of these stacks say who; keep everything else off the stacks of this stage, then retry.",
+        ),
         Stop::DeadlinePassed { waiting_for } => why(
             Cause::Unavailable,
             format!("its time is over; it was last at: {}", bare(waiting_for)),

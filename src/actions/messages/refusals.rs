@@ -125,6 +125,24 @@ pub(super) fn refused(refusal: &Refusal) -> Why {
             format!("{of} waits for {by}, which was tested with what is live now and goes first, because its service kept losing"),
             "Retry it.",
         ),
+        Refusal::Barred { service, dependency, by, .. } => why(
+            Cause::Unavailable,
+            format!("{service} waits for the promotion of {by}, which is about to change the live {dependency}"),
+            "Retry it.",
+        ),
+        Refusal::StageFull { service, most, held_by } => {
+            let held_by: Vec<String> = held_by.iter().map(|(service, count)| format!("{service} {count}")).collect();
+            why(
+                Cause::Unavailable,
+                format!("there is no room for a further version of {service}: the stage may hold {most} ({})", held_by.join(", ")),
+                "Let releases end, keep fewer previous versions, or raise the worker's --max-stacks.",
+            )
+        }
+        Refusal::SecondSubscriber { of, other } => why(
+            Cause::OutOfDate,
+            format!("{of} cannot get the events, because {other} gets them or may still get them"),
+            "Retry it; if that does not help, look at the stack of the other version.",
+        ),
         Refusal::NothingKept { service, kept } if kept.is_empty() => why(
             Cause::Misconfigured,
             format!("no previous version of {service} is kept"),

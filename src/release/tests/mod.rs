@@ -48,6 +48,8 @@ impl World {
             },
             wired_to: wired_to.iter().map(wire).collect(),
             depends_on: BTreeSet::new(),
+            declares_green: false,
+            most_versions: None,
             revision: None,
             template_digest: format!("digest-{execution}"),
             at: self.clock,
@@ -79,7 +81,7 @@ impl World {
     pub(super) fn pass(&mut self, of: &VersionRef) {
         let run = run_of(of);
         let at = self.clock;
-        twice(&mut self.stage, |stage| stage.run_started(of, &run, at)).unwrap();
+        twice(&mut self.stage, |stage| stage.run_started(of, &run, &BTreeMap::new(), at)).unwrap();
         twice(&mut self.stage, |stage| stage.run_passed(of, &run, at)).unwrap();
     }
 

@@ -20,7 +20,7 @@ fn a_version_whose_stack_is_not_ready_cannot_be_tested() {
     let mut world = World::new();
     let request = world.request("orders", "o1", &[]);
     let orders = world.begin(&request).unwrap();
-    let refused = world.stage.run_started(&orders, &run(1), 5).unwrap_err();
+    let refused = world.stage.run_started(&orders, &run(1), &BTreeMap::new(), 5).unwrap_err();
     assert!(matches!(
         refused,
         Refusal::WrongState {
@@ -35,7 +35,7 @@ fn a_failed_run_leaves_the_version_blue_for_another_look() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
     twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(1), 5)
+        stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)
     })
     .unwrap();
     twice(&mut world.stage, |stage| {
@@ -58,11 +58,11 @@ fn a_late_result_of_a_replaced_run_is_discarded() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
     twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(1), 5)
+        stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)
     })
     .unwrap();
     twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(2), 6)
+        stage.run_started(&orders, &run(2), &BTreeMap::new(), 6)
     })
     .unwrap();
     let replaced = Refusal::RunReplaced {
@@ -82,7 +82,7 @@ fn a_failed_run_cannot_pass_later() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
     twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(1), 5)
+        stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)
     })
     .unwrap();
     twice(&mut world.stage, |stage| {
@@ -101,7 +101,7 @@ fn testing_a_tested_version_again_takes_its_pass_back() {
     let mut world = World::new();
     let orders = world.tested("orders", "o1", &[]);
     twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(9), 9)
+        stage.run_started(&orders, &run(9), &BTreeMap::new(), 9)
     })
     .unwrap();
     assert_eq!(
@@ -118,7 +118,7 @@ fn the_result_of_a_version_that_was_given_up_is_discarded() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
     twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(1), 5)
+        stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)
     })
     .unwrap();
     twice(&mut world.stage, |stage| {

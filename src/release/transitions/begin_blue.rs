@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::release::names::{ServiceName, VersionId, VersionRef};
 use crate::release::refusal::Refusal;
 use crate::release::stage::{
-    Execution, Moment, Outputs, RunOutcome, Service, StackRef, Stage, State, Version, Wire,
+    Execution, Green, Moment, Outputs, RunOutcome, Service, StackRef, Stage, State, Version, Wire,
 };
 
 /// What is asked for when a version begins.
@@ -19,6 +19,10 @@ pub struct BlueRequest {
     pub wired_to: BTreeMap<ServiceName, BTreeSet<String>>,
     /// The services that its tests call beyond those.
     pub depends_on: BTreeSet<ServiceName>,
+    /// Whether the template declares the parameter `GreenDeployment`.
+    pub declares_green: bool,
+    /// The most versions that the stage may hold, each of which has a stack; none for no limit.
+    pub most_versions: Option<usize>,
     /// The source revision, if the pipeline tells one.
     pub revision: Option<String>,
     /// SHA-256 of the template, in hex.
@@ -56,7 +60,9 @@ impl Stage {
         if let Some(begun) = self.begun_by(request) {
             return begun;
         }
+        self.refuse_if_full(request)?;
         let view = self.view_for(request)?;
+        self.refuse_if_barred(request, &view)?;
         let wiring = self.wiring_for(request)?;
         self.abandon_older_attempts(request);
 
@@ -72,6 +78,7 @@ impl Stage {
                 next_ordinal: 1,
                 losses: 0,
                 reserved: None,
+                barrier: None,
             });
         let ordinal = service.next_ordinal;
         let id = VersionId::new(ordinal, &request.execution.action_execution_id);
@@ -121,6 +128,41 @@ impl Stage {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    fn refuse_if_full(&self, request: &BlueRequest) -> Result<(), Refusal> {
+        let there = self.all_versions().count();
+        match request.most_versions {
+            Some(most) if there >= most => Err(Refusal::StageFull {
+                service: request.service.clone(),
+                most,
+                held_by: self.services.iter().map(|(name, service)| (name.clone(), service.versions.len())).collect(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// No new view may reach, not even through wiring, a live version that a barrier protects.
+    fn refuse_if_barred(
+        &self,
+        request: &BlueRequest,
+        view: &BTreeMap<ServiceName, VersionId>,
+    ) -> Result<(), Refusal> {
+        for reached in self.closure_of_view(view) {
+            let Some(barrier) = self.barrier(&reached.service, request.at) else {
+                continue;
+            };
+            let is_live = self.live(&reached.service).is_some_and(|live| live.id == reached.version);
+            if is_live {
+                return Err(Refusal::Barred {
+                    service: request.service.clone(),
+                    dependency: reached.service,
+                    by: barrier.by.clone(),
+                    until: barrier.until,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The version that this very action execution began before, if it did.
@@ -251,6 +293,7 @@ fn new_version(
         execution: request.execution.clone(),
         revision: request.revision.clone(),
         template_digest: request.template_digest.clone(),
+        green: request.declares_green.then_some(Green::Off),
         run: None,
         tested: None,
         abandoned_because: None,

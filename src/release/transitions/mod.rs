@@ -10,7 +10,9 @@
 //! A transition is told the time and never asks for it, makes no ids of its own, and may be applied to its own result:
 //! the second time changes nothing.
 
+mod barrier;
 mod begin_blue;
+mod green;
 mod promotion;
 mod reservation;
 mod retirement;

@@ -4,7 +4,7 @@ use super::begin_blue::given_up;
 use super::testing::wrong;
 use crate::release::names::VersionRef;
 use crate::release::refusal::Refusal;
-use crate::release::stage::{Moment, RunOutcome, Stage, State, Version};
+use crate::release::stage::{Green, Moment, RunOutcome, Stage, State, Version};
 
 /// What to do when a version in the view is no longer live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +81,14 @@ impl Stage {
             State::Creating | State::Blue | State::Tested => return Err(wrong(of, version)),
             State::Abandoned | State::Retiring => return Err(given_up(of, version)),
         }
+        match version.green {
+            None | Some(Green::On) => {}
+            Some(Green::Off | Green::TurningOn | Green::TurningOff) => return Err(wrong(of, version)),
+        }
         self.refuse_if_outrun(of, terms)?;
         self.make_live(of, terms.keep);
         self.end_reservations(of);
+        self.lower_barrier(of, terms.at)?;
         let version = self.version_mut(of)?;
         version.promoted_at = Some(terms.at);
         let who = version.execution.execution_id.clone();

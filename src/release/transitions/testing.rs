@@ -3,14 +3,21 @@
 use super::begin_blue::given_up;
 use crate::release::names::{RunId, VersionRef};
 use crate::release::refusal::Refusal;
-use crate::release::stage::{Moment, Run, RunOutcome, Stage, State, Tested, Version};
+use crate::release::stage::{Moment, Run, RunOutcome, SeenStacks, Stage, State, Tested, Version};
 
 impl Stage {
-    /// A test run of this version starts; an earlier run's result no longer counts.
+    /// A test run of this version starts, against stacks in the state that was `seen`; an earlier run's result no longer
+    /// counts.
     ///
     /// # Errors
     /// When the version is gone, was given up, or is not ready to be tested or past it.
-    pub fn run_started(&mut self, of: &VersionRef, run: &RunId, at: Moment) -> Result<(), Refusal> {
+    pub fn run_started(
+        &mut self,
+        of: &VersionRef,
+        run: &RunId,
+        seen: &SeenStacks,
+        at: Moment,
+    ) -> Result<(), Refusal> {
         let version = self.version_mut(of)?;
         if version.run.as_ref().is_some_and(|newest| newest.id == *run) {
             return Ok(());
@@ -28,6 +35,7 @@ impl Stage {
             id: run.clone(),
             started_at: at,
             outcome: RunOutcome::Running,
+            seen: seen.clone(),
         });
         let who = version.execution.execution_id.clone();
         self.note(at, of, format!("is tested by {run}"), who);
@@ -68,6 +76,19 @@ impl Stage {
         };
         let who = version.execution.execution_id.clone();
         self.note(at, of, "failed its tests", who);
+        Ok(())
+    }
+
+    /// Something outside changed a stack under the newest run: whatever it found says nothing, neither good nor bad.
+    ///
+    /// # Errors
+    /// When the version is gone or was given up, or when a newer run has replaced this one.
+    pub fn run_invalid(&mut self, of: &VersionRef, run: &RunId, at: Moment) -> Result<(), Refusal> {
+        let Some(version) = self.newest_run(of, run, RunOutcome::Invalid)? else {
+            return Ok(());
+        };
+        let who = version.execution.execution_id.clone();
+        self.note(at, of, "was tested while something outside changed a stack: that run does not count", who);
         Ok(())
     }
 
