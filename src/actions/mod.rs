@@ -6,6 +6,8 @@
 //! `messages.rs` holds every sentence that a person reads.
 
 mod deploy_blue;
+mod events;
+mod hand_over;
 mod hold;
 mod honesty;
 mod messages;
@@ -31,7 +33,7 @@ pub use hold::Hold;
 pub use properties::subject;
 pub use rebind::{Rebound, rebind};
 pub use sweep::{Sweeper, Swept};
-pub use switch_back::{SwitchBackRequest, SwitchedBack, switch_back};
+pub use switch_back::{SwitchBackRequest, SwitchedBack, follow_with_events, switch_back};
 
 use crate::ports::{ActionKind, Cause, Continuation, Failure, Job, Ports, Text, Verdict};
 use crate::release::{Moment, Refusal, Stage, StageName, VersionRef};
@@ -76,7 +78,7 @@ pub async fn act(ports: &Ports, limits: Limits, job: &Job, hold: &Hold) -> Verdi
     match job.action {
         ActionKind::DeployBlue => deploy_blue::give_up(&mut turn, &stop).await,
         ActionKind::RunIsolatedTests => run_isolated_tests::give_up(&mut turn).await,
-        ActionKind::Promote => {}
+        ActionKind::Promote => promote::give_up(&mut turn).await,
     }
     Verdict::Failed(messages::failure(job, &stop, &turn.standing))
 }

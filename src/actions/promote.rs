@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use super::properties::Promote;
 use super::stop::Stop;
-use super::{Turn, messages};
+use super::{Turn, hand_over, messages};
 use crate::ports::{Done, StackState, Text, Verdict};
-use crate::release::{Promotion, Refusal, StackSeen, Stage, StageName, Version, VersionRef};
+use crate::release::{Green, Promotion, Refusal, StackSeen, Stage, State, Version, VersionRef};
 
 /// How often a promotion that waits for another one looks again.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// One turn of the action; there is a second only when it waits for another service's promotion.
+/// One turn of the action. There is a second one only when it waits: for another promotion that goes first, or, where the
+/// template has events to hand over, for the blues that use what is live.
 pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = Promote::of(turn.job)?;
     let stage = turn.read(&properties.stage).await?;
@@ -31,9 +32,10 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         at: turn.now(),
     };
     loop {
-        match promote(turn, &properties.stage, (&of, &seen, terms)).await {
-            Ok(stage) => return done(&stage, &of).ok_or_else(|| nothing_deployed(&properties)),
-            Err(Stop::Refused(refusal @ Refusal::Reserved { .. })) => {
+        match promote(turn, &properties, (&of, &seen, terms)).await {
+            Ok(Promoted::Live(verdict)) => return Ok(*verdict),
+            Ok(Promoted::Waiting(summary)) => return turn.go_on(of.version.as_str(), summary),
+            Err(Stop::Refused(refusal @ (Refusal::Reserved { .. } | Refusal::Barred { .. }))) => {
                 if !turn.hold.pause(turn.ports.dice.jittered(LOOK)).await {
                     return turn.go_on(of.version.as_str(), messages::waits_its_turn(&refusal));
                 }
@@ -48,15 +50,55 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     }
 }
 
-/// The intent, then the one write.
+/// Gives the events back to what is live, and lets new views reach it again.
+pub(super) async fn give_up(turn: &mut Turn<'_>) {
+    let Ok(properties) = Promote::of(turn.job) else {
+        return;
+    };
+    let Ok(stage) = turn.read(&properties.stage).await else {
+        return;
+    };
+    let execution_id = &turn.job.pipeline.execution.execution_id;
+    let Some(version) = stage.made_by(&properties.service, execution_id) else {
+        return;
+    };
+    let of = VersionRef {
+        service: properties.service.clone(),
+        version: version.id.clone(),
+    };
+    if let Err(stop) = hand_over::undo(turn, &properties, &of).await {
+        tracing::warn!(?stop, "could not give the events back; the sweep will");
+    }
+}
+
+/// How far a promotion has come.
+enum Promoted {
+    /// The version is live; the verdict that says so.
+    Live(Box<Verdict>),
+    /// It waits; for what.
+    Waiting(String),
+}
+
+/// The intent, the hand-over of the events where the template has some, then the one write.
 async fn promote(
     turn: &Turn<'_>,
-    stage: &StageName,
+    properties: &Promote,
     (of, seen, terms): (&VersionRef, &StackSeen, Promotion),
-) -> Result<Stage, Stop> {
-    turn.update(stage, |stage| stage.begin_promotion(of, seen, terms)).await?;
-    let (stage, ()) = turn.update(stage, |stage| stage.finish_promotion(of, terms)).await?;
-    Ok(stage)
+) -> Result<Promoted, Stop> {
+    let name = &properties.stage;
+    let (stage, ()) = turn.update(name, |stage| stage.begin_promotion(of, seen, terms)).await?;
+    let has_events = stage.version(of).is_some_and(|version| version.green.is_some());
+    let is_promoting = stage.version(of).is_some_and(|version| version.state == State::Promoting);
+    let mut gap = None;
+    if has_events && is_promoting {
+        match hand_over::to(turn, properties, of).await? {
+            Ok(nobody_got_events) => gap = Some(nobody_got_events),
+            Err(waits_for) => return Ok(Promoted::Waiting(waits_for)),
+        }
+    }
+    let (stage, ()) = turn.update(name, |stage| stage.finish_promotion(of, terms)).await?;
+    let verdict = done(&stage, of, gap).ok_or_else(|| nothing_deployed(properties))?;
+    Ok(Promoted::Live(Box::new(verdict)))
 }
 
 /// The stack as it is now, so that what goes live is what was tested.
@@ -65,6 +107,13 @@ async fn look_at_stack(
     of: &VersionRef,
     version: &Version,
 ) -> Result<StackSeen, Stop> {
+    if let (Some(Green::TurningOn | Green::On), Some(tested)) = (version.green, &version.tested) {
+        // It was looked at before; since then we are changing it ourselves.
+        return Ok(StackSeen {
+            id: tested.stack_id.clone(),
+            changed_at: tested.stack_changed_at.clone(),
+        });
+    }
     match turn.ports.stacks.read(&version.stack).await? {
         StackState::Ready(ready) => Ok(StackSeen {
             id: ready.id,
@@ -85,7 +134,7 @@ async fn look_at_stack(
     }
 }
 
-fn done(stage: &Stage, of: &VersionRef) -> Option<Verdict> {
+fn done(stage: &Stage, of: &VersionRef, gap: Option<Duration>) -> Option<Verdict> {
     let version = stage.version(of)?;
     let previous = stage.services.get(&of.service)?.previous.first();
     let variables = [
@@ -98,7 +147,7 @@ fn done(stage: &Stage, of: &VersionRef) -> Option<Verdict> {
     ];
     Some(Verdict::Done(Done {
         external_id: Text::cut(version.id.to_string()),
-        summary: Text::cut(messages::promoted(stage, of, previous)),
+        summary: Text::cut(messages::promoted(stage, of, (previous, gap))),
         variables: variables
             .into_iter()
             .filter(|(_, value)| !value.is_empty())

@@ -42,6 +42,10 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(55 * 60);
 /// The longest `TimeoutMinutes`: CodePipeline itself gives up a custom action after 24 hours (user guide, "Quotas").
 const LONGEST_TIMEOUT_MINUTES: u64 = 23 * 60;
 
+/// How long a promotion that changes the live stack waits for the blues that use it, unless `DrainMinutes` says
+/// otherwise: longer than most test suites run.
+const DEFAULT_DRAIN: Duration = Duration::from_secs(30 * 60);
+
 /// Versions kept to switch back to, unless `Keep` says otherwise.
 const DEFAULT_KEEP: usize = 1;
 
@@ -86,6 +90,8 @@ pub(super) struct Promote {
     pub(super) service: ServiceName,
     pub(super) on_skew: OnSkew,
     pub(super) keep: usize,
+    /// How long a promotion that changes the live stack waits for the blues that use it.
+    pub(super) drain: Duration,
 }
 
 impl DeployBlue {
@@ -180,20 +186,16 @@ impl Promote {
             "off",
             "starting the pipelines of services that are behind",
         )?;
-        for name in ["StackName", "DrainMinutes", "Capabilities", "RoleArn"] {
+        for name in ["StackName", "Capabilities", "RoleArn"] {
             given.not_yet(name, "the strategy update")?;
         }
         Ok(Self {
             stage: given.required("Stage")?,
             service: given.required("Service")?,
-            on_skew: match given.optional("OnSkew") {
-                None | Some("block") => OnSkew::Block,
-                Some("report") => OnSkew::Report,
-                Some(other) => {
-                    let why = format!("is \"{other}\", but must be block or report");
-                    return Err(PropertyError::new("OnSkew", why));
-                }
-            },
+            on_skew: given.on_skew()?,
+            drain: given
+                .number("DrainMinutes", 1..=LONGEST_TIMEOUT_MINUTES)?
+                .map_or(DEFAULT_DRAIN, |minutes| Duration::from_secs(minutes * 60)),
             keep: given
                 .number("Keep", 0..=MOST_KEPT as u64)?
                 .map_or(DEFAULT_KEEP, |keep| keep as usize),
@@ -300,6 +302,17 @@ impl<'a> Given<'a> {
         names
             .collect::<Result<_, _>>()
             .map_err(|error| PropertyError::new(name, format!("is wrong: {error}")))
+    }
+
+    fn on_skew(&self) -> Result<OnSkew, PropertyError> {
+        match self.optional("OnSkew") {
+            None | Some("block") => Ok(OnSkew::Block),
+            Some("report") => Ok(OnSkew::Report),
+            Some(other) => {
+                let why = format!("is \"{other}\", but must be block or report");
+                Err(PropertyError::new("OnSkew", why))
+            }
+        }
     }
 
     fn not_yet(&self, name: &str, what: &str) -> Result<(), PropertyError> {

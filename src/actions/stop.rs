@@ -25,6 +25,11 @@ pub(crate) enum Stop {
     },
     /// The tests failed.
     TestsFailed(Box<FailedRun>),
+    /// Blues that use what is live did not end in time.
+    NotDrained {
+        /// Those blues.
+        holders: Vec<VersionRef>,
+    },
     /// Something outside kept changing stacks under the tests.
     RunsInvalid {
         /// Each stack that was changed, with what it was found like.
@@ -72,6 +77,7 @@ impl Stop {
             | Self::Artifact(_)
             | Self::StackFailed { .. }
             | Self::TestsFailed(_)
+            | Self::NotDrained { .. }
             | Self::RunsInvalid { .. }
             | Self::DeadlinePassed { .. }
             | Self::UnreadableToken

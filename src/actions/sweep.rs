@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::events::{Switchboard, is_handed_to};
 use super::retire::{Retired, retire};
 use super::stop::Stop;
 use super::{Hold, seconds, update};
@@ -99,6 +100,7 @@ impl Sweeper {
             update::update(ports, name, |stage| stage.abandon(&of, because, at)).await?;
             swept.abandoned.push(of);
         }
+        self.settle_events(ports, name, hold).await?;
         for of in update::read(ports, name).await?.unreachable() {
             match retire(ports, name, &of, hold).await {
                 Ok(Retired::Gone) => swept.retired.push(of),
@@ -108,6 +110,21 @@ impl Sweeper {
                 Err(Stop::Refused(_)) => {}
                 Err(stop) => return Err(stop),
             }
+        }
+        Ok(())
+    }
+
+    /// Where no promotion is handing events over, what is live gets them: after a switch back, or a promotion that died.
+    async fn settle_events(&self, ports: &Ports, name: &StageName, hold: &Hold) -> Result<(), Stop> {
+        let stage = update::read(ports, name).await?;
+        let now = seconds(ports.clock.now());
+        let switchboard = Switchboard { ports, stage: name, hold };
+        for (live, _) in stage.live_versions() {
+            let is_handing_over = stage.barrier(&live.service, now).is_some();
+            if is_handing_over || is_handed_to(&stage, &live) {
+                continue;
+            }
+            switchboard.hand_to(&live).await?;
         }
         Ok(())
     }

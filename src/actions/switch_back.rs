@@ -2,9 +2,10 @@
 
 use std::sync::OnceLock;
 
-use super::{messages, seconds, update};
+use super::events::{HandOver, Switchboard, is_handed_to};
+use super::{Hold, messages, seconds, update};
 use crate::ports::Ports;
-use crate::release::{Behind, Debt, ServiceName, StageName, SwitchBack, VersionId};
+use crate::release::{Behind, Debt, ServiceName, StageName, SwitchBack, VersionId, VersionRef};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct SwitchedBack {
     pub live: VersionId,
     /// The version that was live before and is kept.
     pub kept: Option<VersionId>,
+    /// Whether events are still to be handed over, which takes stack updates: [`follow_with_events`].
+    pub events_follow: bool,
     /// Live versions that go on calling one that is no longer live.
     pub behind: Vec<Behind>,
     /// Live versions that face each other untested.
@@ -62,11 +65,26 @@ pub async fn switch_back(ports: &Ports, request: &SwitchBackRequest) -> Result<S
         Ok(to)
     });
     let (stage, live) = switched.await.map_err(|stop| messages::not_switched_back(&stop))?;
+    let of = VersionRef {
+        service: request.service.clone(),
+        version: live.clone(),
+    };
     let service = stage.services.get(&request.service);
     Ok(SwitchedBack {
+        events_follow: !is_handed_to(&stage, &of),
         live,
         kept: service.and_then(|service| service.previous.first().cloned()),
         behind: stage.behind().into_iter().filter(|behind| behind.wired_to.service == request.service).collect(),
         debts: stage.debts(),
     })
+}
+
+/// Hands the events over to what is live after a switch back. Tells whether that is done; else the sweep goes on.
+///
+/// # Errors
+/// A sentence that says why not; the switch back stands, and the sweep tries again.
+pub async fn follow_with_events(ports: &Ports, stage: &StageName, live: &VersionRef, hold: &Hold) -> Result<bool, String> {
+    let switchboard = Switchboard { ports, stage, hold };
+    let handed = switchboard.hand_to(live).await.map_err(|stop| messages::events_do_not_follow(&stop))?;
+    Ok(matches!(handed, HandOver::Done(_)))
 }

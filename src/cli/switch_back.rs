@@ -1,14 +1,16 @@
 //! `bluestage switch-back`: a previous version becomes live again.
 
 use std::io::Write;
+use std::time::Duration;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use super::Trouble;
 use super::ports::{self, Tests};
-use crate::actions::{self, SwitchBackRequest, SwitchedBack};
+use crate::actions::{self, Hold, SwitchBackRequest, SwitchedBack};
 use crate::aws::StateLocation;
-use crate::release::{ServiceName, StageName, VersionId};
+use crate::release::{ServiceName, StageName, VersionId, VersionRef};
 
 /// The flags of `bluestage switch-back`.
 #[derive(Args)]
@@ -35,6 +37,9 @@ pub(super) struct SwitchBackFlags {
     strict: bool,
 }
 
+/// How long it waits for the events to follow, where the template has some: two stack updates.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
 /// Switches back and says what that means for others.
 pub(super) async fn run(flags: SwitchBackFlags) -> Result<(), Trouble> {
     let ports = ports::of(flags.state, Tests::default()).await;
@@ -51,6 +56,16 @@ pub(super) async fn run(flags: SwitchBackFlags) -> Result<(), Trouble> {
     let took = ports.clock.elapsed() - before;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{} ({} ms)", told(&request, &switched), took.as_millis())?;
+    if switched.events_follow {
+        let live = VersionRef {
+            service: request.service.clone(),
+            version: switched.live.clone(),
+        };
+        let hold = Hold::new(ports.clock.clone(), PATIENCE, CancellationToken::new());
+        let done = actions::follow_with_events(&ports, &request.stage, &live, &hold).await?;
+        let told = if done { "The events follow: done." } else { "The events follow; the sweep sees it through." };
+        writeln!(out, "{told}")?;
+    }
     for behind in &switched.behind {
         writeln!(out, "{} goes on calling {}, which it was tested with.", behind.of, behind.wired_to)?;
     }

@@ -24,7 +24,9 @@ pub use runs::{
     Bundle, FailedTest, Here, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns,
     Totals,
 };
-pub use stacks::{Declared, FailedResource, ReadyStack, StackSpec, StackState, Stacks};
+pub use stacks::{
+    Changing, Declared, FailedResource, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
+};
 pub use stages::{Etag, Stages, Stored, Written};
 pub use verdict::{Cause, Continuation, Done, Failure, Text, Token, Verdict};
 

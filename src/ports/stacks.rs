@@ -58,6 +58,26 @@ pub struct FailedResource {
     pub reason: String,
 }
 
+/// A change of one parameter of a stack; template, other parameters, role and capabilities stay as they are.
+#[derive(Clone, Debug)]
+pub struct ParameterChange {
+    /// The parameter.
+    pub name: String,
+    /// Its new value.
+    pub value: String,
+    /// The same for every attempt to make this change. Letters, digits and hyphens, at most 128.
+    pub request_token: String,
+}
+
+/// Whether a change of a stack has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changing {
+    /// It has; the stack is in progress until it is made.
+    Begun,
+    /// There is nothing to change.
+    Nothing,
+}
+
 /// How a stack stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StackState {
@@ -93,6 +113,9 @@ pub trait Stacks: Send + Sync {
 
     /// How the stack stands; by its id when that is known.
     async fn read(&self, stack: &StackRef) -> Result<StackState, Fault>;
+
+    /// Begins to change one parameter of the stack.
+    async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault>;
 
     /// Begins to delete the stack; by its id when that is known. A stack that is not there is no fault.
     async fn delete(&self, stack: &StackRef) -> Result<(), Fault>;

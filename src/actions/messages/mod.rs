@@ -134,6 +134,11 @@ fn explain(stop: &Stop) -> Why {
             )
         }
         Stop::TestsFailed(failed) => tests_failed(failed),
+        Stop::NotDrained { holders } => why(
+            Cause::Unavailable,
+            format!("blues that use what is live did not end in time: {}", list(holders)),
+            "The barrier is lowered again. Retry it, or give it more time with DrainMinutes.",
+        ),
         Stop::RunsInvalid { changed } => why(
             Cause::Unavailable,
             format!("something outside bluestage kept changing stacks under the tests: {}", changed.join("; ")),

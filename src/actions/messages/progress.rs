@@ -1,5 +1,7 @@
 //! What is said while an action goes on, and when it is done.
 
+use std::time::Duration;
+
 use super::refusals::{refused, skewed};
 use super::{explain, list, tested_against};
 use crate::actions::properties::PropertyError;
@@ -130,10 +132,17 @@ pub(in crate::actions) fn tests_passed(
 }
 
 /// That a version is live.
-pub(in crate::actions) fn promoted(stage: &Stage, of: &VersionRef, previous: Option<&VersionId>) -> String {
+pub(in crate::actions) fn promoted(
+    stage: &Stage,
+    of: &VersionRef,
+    (previous, gap): (Option<&VersionId>, Option<Duration>),
+) -> String {
     let mut text = format!("{of} is live in stage {}", stage.name);
     if let Some(previous) = previous {
         text.push_str(&format!("; {previous} is kept to switch back to"));
+    }
+    if let Some(gap) = gap {
+        text.push_str(&format!("; it gets the events now, and nobody got any for {:.1} s", gap.as_secs_f64()));
     }
     let skew = stage.skew_of(of);
     if !skew.is_empty() {
@@ -141,6 +150,16 @@ pub(in crate::actions) fn promoted(stage: &Stage, of: &VersionRef, previous: Opt
         text.push_str(&format!(". It was tested with {}", skew.join("; and with ")));
     }
     text + "."
+}
+
+/// That a promotion waits for blues.
+pub(in crate::actions) fn waits_for_blues(of: &VersionRef, holders: &[VersionRef]) -> String {
+    format!("{of} waits for the blues that use what is live: {}. No new ones begin.", list(holders))
+}
+
+/// That events are being handed over.
+pub(in crate::actions) fn events_are_handed_over(of: &VersionRef) -> String {
+    format!("The events are being handed over to {of}.")
 }
 
 /// That a promotion waits for another one.
@@ -158,6 +177,11 @@ pub(in crate::actions) fn sweep_stopped(stop: &Stop) -> String {
 /// Why nothing was switched back.
 pub(in crate::actions) fn not_switched_back(stop: &Stop) -> String {
     told("nothing was switched back", stop)
+}
+
+/// Why the events do not follow a switch back yet.
+pub(in crate::actions) fn events_do_not_follow(stop: &Stop) -> String {
+    told("the switch back stands, but the events were not handed over yet (the sweep tries again)", stop)
 }
 
 /// Why no pipeline, or no further one, was started.

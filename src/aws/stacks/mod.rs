@@ -1,11 +1,12 @@
 //! Stacks on CloudFormation.
 //!
-//! [`status`] says what each status means, [`change_set`] how a stack is made, [`events`] why one failed,
+//! [`status`] says what each status means, [`change_set`] how a stack is made, [`events`] why one failed, [`parameter`] how one is changed,
 //! [`template`] how a template gets there. This file puts them together. `DescribeStacks` is answered about five times
 //! a second for a whole account, so it is asked for one stack at a time, and never without a name.
 
 mod change_set;
 mod events;
+mod parameter;
 mod status;
 mod template;
 
@@ -16,9 +17,11 @@ use aws_sdk_cloudformation::types::{Stack, StackStatus};
 
 use self::change_set::{ChangeSet, Progress};
 use self::status::{Standing, standing};
-use super::fault::{fault, says, unavailable};
+use super::fault::{fault, rejected, says, unavailable};
 use super::state_bucket::StateBucket;
-use crate::ports::{Declared, FailedResource, Fault, ReadyStack, StackSpec, StackState, Stacks};
+use crate::ports::{
+    Changing, Declared, FailedResource, Fault, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
+};
 use crate::release::{Outputs, StackRef};
 
 /// CloudFormation's stacks in this account and region; templates that are too large for a request go through `state`.
@@ -61,6 +64,16 @@ impl Stacks for CloudFormationStacks {
         match self.describe(stack).await? {
             Some(stack) => self.state(stack).await,
             None => Ok(StackState::Absent),
+        }
+    }
+
+    async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault> {
+        match self.describe(stack).await? {
+            Some(found) => parameter::set(&self.client, &found, change).await,
+            None => Err(rejected(
+                format!("set {} of stack {}", change.name, key(stack)),
+                "the stack does not exist".to_owned(),
+            )),
         }
     }
 

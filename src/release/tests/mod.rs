@@ -1,6 +1,8 @@
 //! Every transition, every refusal, and "twice changes nothing".
 
+mod barrier;
 mod begin;
+mod green;
 mod promote;
 mod reaching;
 mod reserve;
