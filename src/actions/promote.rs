@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::properties::Promote;
+use super::rebind::rebind;
 use super::stop::Stop;
 use super::{Turn, hand_over, messages};
 use crate::ports::{Done, StackState, Text, Verdict};
@@ -97,8 +98,23 @@ async fn promote(
         }
     }
     let (stage, ()) = turn.update(name, |stage| stage.finish_promotion(of, terms)).await?;
-    let verdict = done(&stage, of, gap).ok_or_else(|| nothing_deployed(properties))?;
+    let rebound = match properties.rebind {
+        true => rebind_consumers(turn, &stage, of).await,
+        false => String::new(),
+    };
+    let verdict = done(&stage, of, (gap, rebound)).ok_or_else(|| nothing_deployed(properties))?;
     Ok(Promoted::Live(Box::new(verdict)))
+}
+
+/// Starts the pipelines of the services that fell behind by this promotion, and tells which. The promotion stands
+/// whatever comes of it.
+async fn rebind_consumers(turn: &Turn<'_>, stage: &Stage, of: &VersionRef) -> String {
+    let behind = stage.behind().into_iter();
+    let consumers = behind.filter(|behind| behind.wired_to.service == of.service).map(|behind| behind.of.service);
+    match rebind(turn.ports, &stage.name, Some(&consumers.collect())).await {
+        Ok(rebound) => messages::rebound(&rebound),
+        Err(why) => why,
+    }
 }
 
 /// The stack as it is now, so that what goes live is what was tested.
@@ -134,7 +150,7 @@ async fn look_at_stack(
     }
 }
 
-fn done(stage: &Stage, of: &VersionRef, gap: Option<Duration>) -> Option<Verdict> {
+fn done(stage: &Stage, of: &VersionRef, (gap, rebound): (Option<Duration>, String)) -> Option<Verdict> {
     let version = stage.version(of)?;
     let previous = stage.services.get(&of.service)?.previous.first();
     let variables = [
@@ -147,7 +163,7 @@ fn done(stage: &Stage, of: &VersionRef, gap: Option<Duration>) -> Option<Verdict
     ];
     Some(Verdict::Done(Done {
         external_id: Text::cut(version.id.to_string()),
-        summary: Text::cut(messages::promoted(stage, of, (previous, gap))),
+        summary: Text::cut(messages::promoted(stage, of, (previous, gap)) + &rebound),
         variables: variables
             .into_iter()
             .filter(|(_, value)| !value.is_empty())

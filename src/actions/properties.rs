@@ -90,6 +90,8 @@ pub(super) struct Promote {
     pub(super) service: ServiceName,
     pub(super) on_skew: OnSkew,
     pub(super) keep: usize,
+    /// Whether to start the pipelines of the services that fall behind by it.
+    pub(super) rebind: bool,
     /// How long a promotion that changes the live stack waits for the blues that use it.
     pub(super) drain: Duration,
 }
@@ -193,6 +195,7 @@ impl Promote {
             stage: given.required("Stage")?,
             service: given.required("Service")?,
             on_skew: given.on_skew()?,
+            rebind: given.rebind()?,
             drain: given
                 .number("DrainMinutes", 1..=LONGEST_TIMEOUT_MINUTES)?
                 .map_or(DEFAULT_DRAIN, |minutes| Duration::from_secs(minutes * 60)),
@@ -311,6 +314,17 @@ impl<'a> Given<'a> {
             Some(other) => {
                 let why = format!("is \"{other}\", but must be block or report");
                 Err(PropertyError::new("OnSkew", why))
+            }
+        }
+    }
+
+    fn rebind(&self) -> Result<bool, PropertyError> {
+        match self.optional("Rebind") {
+            None | Some("off") => Ok(false),
+            Some("start") => Ok(true),
+            Some(other) => {
+                let why = format!("is \"{other}\", but must be off or start");
+                Err(PropertyError::new("Rebind", why))
             }
         }
     }

@@ -8,7 +8,10 @@
 
 mod codepipeline;
 mod contract;
+mod events;
 mod main_job;
+mod probe;
+mod switching;
 
 #[path = "../world/mod.rs"]
 mod world;
@@ -93,6 +96,15 @@ async fn sample_world() -> World {
             templates.join("custom-actions.yaml"),
             templates.join("samples/pipelines"),
         ],
+        ..Options::default()
+    };
+    World::with_worker(&bluestage(), options).await
+}
+
+/// A world with the custom action types, no pipelines yet, and one worker.
+async fn world_with_actions() -> World {
+    let options = Options {
+        pipelines: vec![root().join("pipeline-templates/custom-actions.yaml")],
         ..Options::default()
     };
     World::with_worker(&bluestage(), options).await

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::refusals::{refused, skewed};
 use super::{explain, list, tested_against};
 use crate::actions::properties::PropertyError;
+use crate::actions::rebind::Rebound;
 use crate::actions::stop::Stop;
 use crate::ports::{FailedResource, Job, RunEnd, Text};
 use crate::release::{Refusal, Stage, StageName, Version, VersionId, VersionRef};
@@ -150,6 +151,20 @@ pub(in crate::actions) fn promoted(
         text.push_str(&format!(". It was tested with {}", skew.join("; and with ")));
     }
     text + "."
+}
+
+/// Which services a promotion has made to be released again, to stand behind what is said of the promotion.
+pub(in crate::actions) fn rebound(rebound: &Rebound) -> String {
+    let mut text = String::new();
+    if !rebound.started.is_empty() {
+        let started: Vec<String> = rebound.started.keys().map(ToString::to_string).collect();
+        text.push_str(&format!(" Released again, to be wired to it: {}.", started.join(", ")));
+    }
+    if !rebound.later.is_empty() {
+        let later: Vec<String> = rebound.later.iter().map(ToString::to_string).collect();
+        text.push_str(&format!(" To be released again once their providers are: {}.", later.join(", ")));
+    }
+    text
 }
 
 /// That a promotion waits for blues.
