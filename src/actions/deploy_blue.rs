@@ -72,6 +72,8 @@ pub(super) async fn give_up(turn: &mut Turn<'_>, stop: &Stop) {
     let Ok(Blue { of, stack, .. }) = begun(turn, &properties).await else {
         return;
     };
+    let nothing_made = turn.carried.stack_id.is_none()
+        && matches!(turn.ports.stacks.read(&stack).await, Ok(StackState::Absent));
     let (at, why) = (turn.now(), messages::why_abandoned(stop));
     let given_up = turn
         .update(&properties.stage, |stage| stage.abandon(&of, &why, at))
@@ -82,6 +84,7 @@ pub(super) async fn give_up(turn: &mut Turn<'_>, stop: &Stop) {
     };
     let stack = stack.name;
     turn.standing = match removed {
+        Ok(Retired::Gone) if nothing_made => Standing::Untouched,
         Ok(Retired::Gone) => Standing::Removed(stack),
         Ok(Retired::Going | Retired::Stuck(_)) => Standing::BeingRemoved(stack),
         Err(stop) => {
