@@ -6,9 +6,15 @@
     reason = "a test says that something is wrong by panicking"
 )]
 
+mod bad_input;
+mod boto3;
 mod codepipeline;
 mod contract;
+mod isolation;
 mod main_job;
+mod queue;
+mod restart;
+mod status;
 
 #[path = "../world/mod.rs"]
 mod world;
