@@ -72,12 +72,12 @@ pub(super) async fn give_up(turn: &mut Turn<'_>, stop: &Stop) {
     let Ok(Blue { of, stack, .. }) = begun(turn, &properties).await else {
         return;
     };
-    let nothing_made = turn.carried.stack_id.is_none()
-        && matches!(turn.ports.stacks.read(&stack).await, Ok(StackState::Absent));
     let (at, why) = (turn.now(), messages::why_abandoned(stop));
     let given_up = turn
         .update(&properties.stage, |stage| stage.abandon(&of, &why, at))
         .await;
+    let nothing_made = turn.carried.stack_id.is_none()
+        && matches!(turn.ports.stacks.read(&stack).await, Ok(StackState::Absent));
     let removed = match given_up {
         Ok(_) => retire(turn.ports, &properties.stage, &of, turn.hold).await,
         Err(stop) => Err(stop),

@@ -18,6 +18,7 @@ mod sweep;
 mod template;
 mod tests_environment;
 mod token;
+mod unwanted_runs;
 mod update;
 mod values;
 mod workspace;
@@ -27,6 +28,7 @@ use std::time::{Duration, SystemTime};
 pub use hold::Hold;
 pub use properties::subject;
 pub use sweep::{Sweeper, Swept};
+pub use unwanted_runs::end_unwanted_runs;
 
 use crate::ports::{ActionKind, Cause, Continuation, Failure, Job, Ports, Text, Verdict};
 use crate::release::{Moment, Refusal, Stage, StageName, VersionRef};
