@@ -14,7 +14,9 @@ mod isolation;
 mod main_job;
 mod queue;
 mod restart;
+mod slow;
 mod status;
+mod stop;
 
 #[path = "../world/mod.rs"]
 mod world;

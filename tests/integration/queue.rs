@@ -66,11 +66,12 @@ impl Gate {
         self.directory.display().to_string()
     }
 
-    /// A shell command that waits until the gate is open for this name, in which the shell replaces variables.
+    /// A shell command that waits a minute at most until the gate is open for this name, in which the shell replaces
+    /// variables.
     pub(crate) fn wait_for(&self, name: &str) -> String {
+        let file = format!("{}/{name}", self.directory());
         format!(
-            "until test -e {}/{name}; do sleep 0.1; done",
-            self.directory()
+            "n=0; until test -e {file}; do n=$((n+1)); test $n -lt 600 || exit 99; sleep 0.1; done"
         )
     }
 

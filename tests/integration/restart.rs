@@ -3,48 +3,19 @@
 use std::time::{Duration, Instant};
 
 use crate::queue::{self, Gate};
-use crate::world::{PipelineOptions, Source, World};
-
-/// A stack whose making lasts until the gate is open.
-const SLOW: &str = r#"
-Resources:
-  Function:
-    Type: AWS::Lambda::Function
-    Properties:
-      Runtime: python3.12
-      Handler: index.handler
-      Role: arn:aws:iam::000000000000:role/any
-      Timeout: 30
-      Code:
-        ZipFile: |
-          import json, os, time, urllib.request
-
-          def handler(event, context):
-              while event["RequestType"] == "Create" and not os.path.exists("GATE"):
-                  time.sleep(0.05)
-              answer = {"Status": "SUCCESS", "PhysicalResourceId": "slow"}
-              for name in ("StackId", "RequestId", "LogicalResourceId"):
-                  answer[name] = event[name]
-              body = json.dumps(answer).encode()
-              urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], body, method="PUT"))
-  Slow:
-    Type: Custom::Slow
-    Properties:
-      ServiceToken: !GetAtt Function.Arn
-"#;
+use crate::slow;
+use crate::world::{PipelineOptions, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_execution_goes_on_when_its_worker_was_killed_while_the_stack_was_made() {
     // While no worker holds the job, one can be killed between two jobs.
     let mut world = queue::world(&["--continuation-seconds", "2"], &[]).await;
     let gate = Gate::closed(&world);
-    let template = SLOW.replace("GATE", &format!("{}/stack", gate.directory()));
     world
         .create_pipeline("slow", &PipelineOptions::service("slow"))
         .await;
-    let source = Source::empty().with("template.yaml", &template);
-    let execution = world.release("slow", &source).await;
-    await_summary(&world, ("slow", &execution), "is being made").await;
+    let execution = world.release("slow", &slow::source(&gate)).await;
+    slow::await_summary(&world, ("slow", &execution), "is being made").await;
     world.workers[0].kill();
     let before = world.stacks().await;
     assert_eq!(before.len(), 1, "{before:?}");
@@ -104,25 +75,37 @@ async fn a_worker_that_is_stopped_hands_its_tests_over_to_another() {
     );
 }
 
-/// Waits until the console shows this of the running action.
-async fn await_summary(world: &World, (pipeline, execution): (&str, &str), wanted: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let reports = world.action_reports(pipeline, execution).await;
-        if reports
-            .values()
-            .any(|report| report.summary.contains(wanted))
-        {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{reports:#?}\n{}", world.logs());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tests_of_a_killed_worker_run_anew_on_another() {
+    // Long holds, because a worker counts only the time in which it watches.
+    let flags = ["--continuation-seconds", "2"];
+    let mut world = queue::world(&flags, &["--hold-seconds", "30"]).await;
+    let gate = Gate::closed(&world);
+    let attempts = world.home.path().join("attempts");
+    let note = format!("echo $BLUESTAGE_RUN >> {}", attempts.display());
+    let command = format!("{note}; {}", gate.wait_for("$BLUESTAGE_RUN"));
+    let options = PipelineOptions::service("queue").test("Command", &command);
+    world.create_pipeline("queue", &options).await;
+    let execution = world.release("queue", &queue::source()).await;
+    slow::await_summary(&world, ("queue", &execution), "The tests of queue").await;
+    world.workers[0].kill();
+    let first = await_lines(&world, &attempts, 1).await.remove(0);
+
+    world.start_worker();
+    let second = await_lines(&world, &attempts, 2).await.remove(1);
+    // What the killed worker has left behind passes, and nobody hears of it.
+    gate.open(&first);
+    gate.open(&second);
+    let outcome = world.await_execution("queue", &execution).await;
+    outcome.succeeded();
+    let tests = outcome.action("RunIsolatedTests");
+    assert_eq!(tests.variables["Run"], second);
+    assert_eq!(world.bundle(tests).await.certificate()["run"], *second);
 }
 
 /// Waits until the file has at least so many lines.
 async fn await_lines(world: &World, file: &std::path::Path, count: usize) -> Vec<String> {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(40);
     loop {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();

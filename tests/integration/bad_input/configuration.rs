@@ -164,6 +164,15 @@ fn wrong_values() -> Vec<Case> {
         )
         .file("sizes.json", "{}"),
         wrong(
+            "green",
+            &["does not offer that parameter yet", "take it out of the template"],
+            "{}",
+        )
+        .file(
+            "template.yaml",
+            "Parameters: {GreenDeployment: {Type: String}}\nResources: {Queue: {Type: AWS::SQS::Queue}}\n",
+        ),
+        wrong(
             "undeclared",
             &["Parameter 'Size'", "Nothing was made"],
             "{}",

@@ -27,7 +27,6 @@ async fn a_stack_that_cannot_be_made_is_removed_and_the_first_resource_that_fail
                 "broken was not deployed in stage test: stack test-broken-v1-",
                 "because Broken (AWS::SQS::Queue) failed",
                 "VisibilityTimeout",
-                "Stack test-broken-v1-",
                 "What is live is as it was",
             ],
         )
@@ -49,10 +48,7 @@ async fn a_stack_that_cannot_be_made_is_removed_and_the_first_resource_that_fail
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stack_that_cannot_be_made_is_gone_when_its_failure_is_told() {
     let world = queue::world(&[], &[]).await;
-    let says = [
-        "Stack test-broken-v1-",
-        " was removed. What is live is as it was.",
-    ];
+    let says = ["stack test-broken-v1-", "What is live is as it was."];
     let case = Case::new("broken", ("JobFailed", &says)).file("template.yaml", BROKEN);
     all_fail_in(&world, "DeployBlue", &[case]).await;
     nothing_is_left(&world).await;
