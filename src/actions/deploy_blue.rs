@@ -76,12 +76,15 @@ pub(super) async fn give_up(turn: &mut Turn<'_>, stop: &Stop) {
     let given_up = turn
         .update(&properties.stage, |stage| stage.abandon(&of, &why, at))
         .await;
+    let nothing_made = turn.carried.stack_id.is_none()
+        && matches!(turn.ports.stacks.read(&stack).await, Ok(StackState::Absent));
     let removed = match given_up {
         Ok(_) => retire(turn.ports, &properties.stage, &of, turn.hold).await,
         Err(stop) => Err(stop),
     };
     let stack = stack.name;
     turn.standing = match removed {
+        Ok(Retired::Gone) if nothing_made => Standing::Untouched,
         Ok(Retired::Gone) => Standing::Removed(stack),
         Ok(Retired::Going | Retired::Stuck(_)) => Standing::BeingRemoved(stack),
         Err(stop) => {

@@ -23,6 +23,7 @@ mod switch_back;
 mod template;
 mod tests_environment;
 mod token;
+mod unwanted_runs;
 mod update;
 mod values;
 mod workspace;
@@ -34,6 +35,7 @@ pub use properties::subject;
 pub use rebind::{Rebound, rebind};
 pub use sweep::{Sweeper, Swept};
 pub use switch_back::{SwitchBackRequest, SwitchedBack, follow_with_events, switch_back};
+pub use unwanted_runs::end_unwanted_runs;
 
 use crate::ports::{ActionKind, Cause, Continuation, Failure, Job, Ports, Text, Verdict};
 use crate::release::{Moment, Refusal, Stage, StageName, VersionRef};

@@ -109,7 +109,7 @@ async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Atte
                 attempt: attempt.number,
                 invalid: attempt.invalid,
                 beat: 0,
-                watched_seconds: 0,
+                watched_millis: 0,
             });
             turn.go_on(run.as_str(), messages::tests_started(&of, &against(&subject)))
         }
@@ -204,17 +204,18 @@ async fn watch(
             Some((_, RunStatus::Stopped)) | None => return Ok(Watched::Lost(run.attempt)),
             Some((beat, RunStatus::Running { progress })) => {
                 if beat != run.beat {
-                    (run.beat, run.watched_seconds) = (beat, 0);
+                    (run.beat, run.watched_millis) = (beat, 0);
                 }
                 progress
             }
         };
-        if run.watched_seconds >= LEASE.as_secs() {
+        if u128::from(run.watched_millis) >= LEASE.as_millis() {
             return Ok(Watched::Lost(run.attempt));
         }
         let before = turn.ports.clock.elapsed();
         let again = turn.hold.pause(LOOK).await;
-        run.watched_seconds += (turn.ports.clock.elapsed() - before).as_secs();
+        let watched = turn.ports.clock.elapsed().saturating_sub(before);
+        run.watched_millis += u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
         turn.carried.run = Some(run.clone());
         if !again {
             return Ok(Watched::Running(run.id, progress));

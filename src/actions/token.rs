@@ -38,8 +38,8 @@ pub(super) struct CarriedRun {
     pub(super) invalid: u32,
     /// The beat that was seen last in its record, when another worker runs it.
     pub(super) beat: u64,
-    /// For how many seconds that beat did not move, measured by the clocks of those who watched.
-    pub(super) watched_seconds: u64,
+    /// For how many milliseconds that beat did not move, measured by the clocks of those who watched.
+    pub(super) watched_millis: u64,
 }
 
 impl Carried {

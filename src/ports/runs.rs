@@ -65,6 +65,9 @@ pub trait TestRuns: Send + Sync {
     /// Waits until the run has ended here, at most for `patience`, and tells how it stands.
     async fn wait(&self, run: &RunId, patience: Duration) -> Here;
 
+    /// The runs on this machine.
+    async fn here(&self) -> Vec<RunId>;
+
     /// Ends the run's processes; its record then says that it was stopped. Nothing happens if it is not here.
     async fn stop(&self, run: &RunId);
 

@@ -164,6 +164,10 @@ impl TestRuns for CommandRunner {
         }
     }
 
+    async fn here(&self) -> Vec<RunId> {
+        self.running.names()
+    }
+
     async fn stop(&self, run: &RunId) {
         if let Some(watched) = self.running.find(run) {
             stopped(watched).await;

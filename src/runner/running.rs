@@ -84,6 +84,11 @@ impl Running {
         self.lock().get(run).cloned()
     }
 
+    /// The name of every run that is here.
+    pub(super) fn names(&self) -> Vec<RunId> {
+        self.lock().keys().cloned().collect()
+    }
+
     /// Every run that is here.
     pub(super) fn all(&self) -> Vec<Watched> {
         self.lock().values().cloned().collect()

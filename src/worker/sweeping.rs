@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use crate::actions::{Hold, Sweeper, Swept};
+use crate::actions::{Hold, Sweeper, Swept, end_unwanted_runs};
 use crate::ports::Ports;
 
 /// How long one sweep waits for stacks to be gone, all together; what is not gone by then is looked at next time.
@@ -23,6 +23,15 @@ pub(super) async fn run(ports: &Ports, settings: &Settings, stopping: &Cancellat
         match sweeper.sweep(ports, &hold).await {
             Ok(swept) => log(&swept),
             Err(why) => tracing::warn!(%why, "the sweep stopped early; the next one goes on"),
+        }
+        // What a sweep gives up, this worker's or another's, needs no tests any more.
+        match end_unwanted_runs(ports).await {
+            Ok(ended) => {
+                for run in ended {
+                    tracing::info!(%run, "ended a test run that nobody waits for");
+                }
+            }
+            Err(why) => tracing::warn!(%why, "could not tell whether every test run is wanted"),
         }
     }
 }

@@ -99,8 +99,11 @@ class World:
         name = self.pipelines.create_pipeline(pipeline=declaration)["pipeline"]["name"]
         first = self.pipelines.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
         for execution in first:
-            self.pipelines.stop_pipeline_execution(
-                pipelineName=name, pipelineExecutionId=execution["pipelineExecutionId"], abandon=True)
+            try:
+                self.pipelines.stop_pipeline_execution(
+                    pipelineName=name, pipelineExecutionId=execution["pipelineExecutionId"], abandon=True)
+            except self.pipelines.exceptions.PipelineExecutionNotStoppableException:
+                pass  # it has failed by itself
         return name
 
     def start(self, name, **more):

@@ -6,11 +6,19 @@
     reason = "a test says that something is wrong by panicking"
 )]
 
+mod bad_input;
+mod boto3;
 mod codepipeline;
 mod contract;
 mod events;
+mod isolation;
 mod main_job;
 mod probe;
+mod queue;
+mod restart;
+mod slow;
+mod status;
+mod stop;
 mod switching;
 
 #[path = "../world/mod.rs"]
@@ -103,9 +111,8 @@ async fn sample_world() -> World {
 
 /// A world with the custom action types, no pipelines yet, and one worker.
 async fn world_with_actions() -> World {
-    let options = Options {
-        pipelines: vec![root().join("pipeline-templates/custom-actions.yaml")],
-        ..Options::default()
-    };
-    World::with_worker(&bluestage(), options).await
+    let world = World::with_worker(&bluestage(), Options::default()).await;
+    let registered = world.bluestage(&["actions", "register"]);
+    assert!(registered.status.success(), "{}", String::from_utf8_lossy(&registered.stderr));
+    world
 }

@@ -14,10 +14,12 @@
     reason = "shared by several binaries, of which none uses all; tests may look at the real clock"
 )]
 
+mod launch;
 mod ministack;
 mod pipelines;
 mod process;
 mod release;
+mod results;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,10 +32,12 @@ use bluestage::release::{Stage, StageName, document};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use launch::{add_flags, start_local};
 pub use ministack::MiniStack;
-pub use pipelines::{ActionReport, Outcome, PipelineOptions};
+pub use pipelines::{ActionReport, Outcome, PipelineOptions, properties};
 pub use process::Process;
 pub use release::Source;
+pub use results::Bundle;
 
 pub const REGION: &str = "us-east-1";
 pub const STATE_BUCKET: &str = "bluestage-state";
@@ -109,17 +113,14 @@ impl World {
             venv().join("bin").display()
         );
         command.args(["worker", "--log-format", "json", "--test-path", &path]);
-        command.args([
-            "--poll-seconds",
-            "0.2",
-            "--idle-poll-seconds",
-            "0.5",
-            "--hold-seconds",
-            "3",
-        ]);
-        command
-            .args(["--sweep-seconds", "1", "--stop-grace-seconds", "10"])
-            .args(&self.options.worker_flags);
+        let usual = [
+            ("--poll-seconds", "0.2"),
+            ("--idle-poll-seconds", "0.5"),
+            ("--hold-seconds", "3"),
+            ("--sweep-seconds", "1"),
+            ("--stop-grace-seconds", "10"),
+        ];
+        add_flags(&mut command, &usual, &self.options.worker_flags);
         let name = format!("worker-{}", self.started);
         let environment = self.environment();
         self.workers.push(Process::start(
@@ -277,41 +278,6 @@ fn aws_environment(aws_url: &str) -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec()
-}
-
-fn start_local(
-    bluestage: &Path,
-    home: &Path,
-    (aws_url, options): (&str, &Options),
-) -> (Process, String) {
-    let mut command = Command::new(bluestage);
-    command.args([
-        "local",
-        "--listen",
-        "127.0.0.1:0",
-        "--continuation-seconds",
-        "0.2",
-    ]);
-    for pipelines in &options.pipelines {
-        command.arg("--pipelines").arg(pipelines);
-    }
-    for (name, value) in [
-        ("ArtifactBucket", ARTIFACT_BUCKET),
-        ("SourceBucket", SOURCE_BUCKET),
-        ("ApiBase", aws_url),
-        ("PollForSourceChanges", "false"),
-    ] {
-        command.arg("--parameter").arg(format!("{name}={value}"));
-    }
-    command.args(&options.local_flags);
-    let mut process = Process::start("local", command, home, &aws_environment(aws_url));
-    let line = process.first_line();
-    let ready: Value = serde_json::from_str(&line).expect("one JSON line");
-    let url = ready["listening"]
-        .as_str()
-        .expect("where it listens")
-        .to_owned();
-    (process, url)
 }
 
 /// Configuration for the SDK, as anybody would write it.

@@ -97,6 +97,17 @@ impl PipelineOptions {
 impl World {
     /// Creates a pipeline of this name whose executions run side by side.
     pub async fn create_pipeline(&self, name: &str, options: &PipelineOptions) {
+        self.try_create_pipeline(name, options)
+            .await
+            .expect("the pipeline is created");
+    }
+
+    /// The same, or why CodePipeline does not take it.
+    pub async fn try_create_pipeline(
+        &self,
+        name: &str,
+        options: &PipelineOptions,
+    ) -> Result<(), aws_sdk_codepipeline::Error> {
         let mut actions = Vec::new();
         let all = [
             ("DeployBlue", &options.deploy),
@@ -131,7 +142,7 @@ impl World {
             .pipeline(pipeline.expect("a pipeline"))
             .send()
             .await;
-        created.expect("the pipeline is created");
+        created.map(drop).map_err(Into::into)
     }
 
     /// Waits until the execution has ended.

@@ -61,12 +61,17 @@ impl Source {
 impl World {
     /// Puts the source where the pipeline takes it from.
     pub async fn push(&self, pipeline: &str, source: &Source) {
+        self.push_bytes(pipeline, source.zip()).await;
+    }
+
+    /// Puts these bytes where the pipeline takes its source from.
+    pub async fn push_bytes(&self, pipeline: &str, bytes: Vec<u8>) {
         let put = self
             .s3()
             .put_object()
             .bucket(SOURCE_BUCKET)
             .key(format!("{pipeline}.zip"));
-        put.body(ByteStream::from(source.zip()))
+        put.body(ByteStream::from(bytes))
             .send()
             .await
             .expect("the source is stored");

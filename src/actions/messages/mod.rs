@@ -44,10 +44,11 @@ pub(super) fn failure(job: &Job, stop: &Stop, standing: &Standing) -> Failure {
     } = explain(stop);
     let mut message = format!("{}: {because}.", headline(job, stop));
     for sentence in [remedy, stands(job.action, standing)] {
-        if !sentence.is_empty() {
+        // A list begins on a line of its own.
+        if !sentence.is_empty() && !sentence.starts_with('\n') {
             message.push(' ');
-            message.push_str(&sentence);
         }
+        message.push_str(&sentence);
     }
     let run = match stop {
         Stop::TestsFailed(failed) => Some(Text::cut(failed.run.as_str())),
@@ -203,7 +204,7 @@ fn tests_failed(failed: &FailedRun) -> Why {
     remedy.push_str(&format!(
         "\nLog, reports and certificate of {run}: {kept_at}. {of} stays for a while to look at."
     ));
-    why(Cause::TestsFailed, because, remedy.trim_start_matches(' '))
+    why(Cause::TestsFailed, because, remedy)
 }
 
 fn how_it_failed(end: &RunEnd) -> String {

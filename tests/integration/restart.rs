@@ -1,0 +1,118 @@
+//! Workers die and are replaced; executions go on.
+
+use std::time::{Duration, Instant};
+
+use crate::queue::{self, Gate};
+use crate::slow;
+use crate::world::{PipelineOptions, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_goes_on_when_its_worker_was_killed_while_the_stack_was_made() {
+    // While no worker holds the job, one can be killed between two jobs.
+    let mut world = queue::world(&["--continuation-seconds", "2"], &[]).await;
+    let gate = Gate::closed(&world);
+    world
+        .create_pipeline("slow", &PipelineOptions::service("slow"))
+        .await;
+    let execution = world.release("slow", &slow::source(&gate)).await;
+    slow::await_summary(&world, ("slow", &execution), "is being made").await;
+    world.workers[0].kill();
+    let before = world.stacks().await;
+    assert_eq!(before.len(), 1, "{before:?}");
+
+    gate.open("stack");
+    world.start_worker();
+    let outcome = world.await_execution("slow", &execution).await;
+    outcome.succeeded();
+    assert_eq!(
+        world.stacks().await,
+        before,
+        "the second worker made another stack"
+    );
+    assert_eq!(outcome.action("Promote").variables["StackName"], before[0]);
+    assert_eq!(world.stage().await.all_versions().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_stopped_hands_its_tests_over_to_another() {
+    let mut world = queue::world(&[], &[]).await;
+    let gate = Gate::closed(&world);
+    let attempts = world.home.path().join("attempts");
+    let note = format!("echo $BLUESTAGE_RUN >> {}", attempts.display());
+    let command = format!("{note}; {}", gate.wait_for("tests"));
+    let options = PipelineOptions::service("queue").test("Command", &command);
+    world.create_pipeline("queue", &options).await;
+    let execution = world.release("queue", &queue::source()).await;
+    let first = await_lines(&world, &attempts, 1).await;
+
+    let stopped_at = Instant::now();
+    world.workers[0].signal("TERM");
+    let ended = world.workers[0].ended(Duration::from_secs(15));
+    assert_eq!(
+        ended.and_then(|status| status.code()),
+        Some(0),
+        "{}",
+        world.logs()
+    );
+    assert!(
+        stopped_at.elapsed() < Duration::from_secs(10),
+        "longer than its grace"
+    );
+
+    world.start_worker();
+    let both = await_lines(&world, &attempts, 2).await;
+    assert_ne!(both[1], first[0], "the tests ran anew under the old name");
+    gate.open("tests");
+    let outcome = world.await_execution("queue", &execution).await;
+    outcome.succeeded();
+    let tests = outcome.action("RunIsolatedTests");
+    assert_eq!(tests.variables["Run"], both[1]);
+    assert_eq!(world.bundle(tests).await.certificate()["run"], *both[1]);
+    assert_eq!(
+        await_lines(&world, &attempts, 2).await.len(),
+        2,
+        "the tests ran a third time"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tests_of_a_killed_worker_run_anew_on_another() {
+    // Long holds, because a worker counts only the time in which it watches.
+    let flags = ["--continuation-seconds", "2"];
+    let mut world = queue::world(&flags, &["--hold-seconds", "30"]).await;
+    let gate = Gate::closed(&world);
+    let attempts = world.home.path().join("attempts");
+    let note = format!("echo $BLUESTAGE_RUN >> {}", attempts.display());
+    let command = format!("{note}; {}", gate.wait_for("$BLUESTAGE_RUN"));
+    let options = PipelineOptions::service("queue").test("Command", &command);
+    world.create_pipeline("queue", &options).await;
+    let execution = world.release("queue", &queue::source()).await;
+    slow::await_summary(&world, ("queue", &execution), "The tests of queue").await;
+    world.workers[0].kill();
+    let first = await_lines(&world, &attempts, 1).await.remove(0);
+
+    world.start_worker();
+    let second = await_lines(&world, &attempts, 2).await.remove(1);
+    // What the killed worker has left behind passes, and nobody hears of it.
+    gate.open(&first);
+    gate.open(&second);
+    let outcome = world.await_execution("queue", &execution).await;
+    outcome.succeeded();
+    let tests = outcome.action("RunIsolatedTests");
+    assert_eq!(tests.variables["Run"], second);
+    assert_eq!(world.bundle(tests).await.certificate()["run"], *second);
+}
+
+/// Waits until the file has at least so many lines.
+async fn await_lines(world: &World, file: &std::path::Path, count: usize) -> Vec<String> {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    loop {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if lines.len() >= count {
+            return lines;
+        }
+        assert!(Instant::now() < deadline, "{lines:?}\n{}", world.logs());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
