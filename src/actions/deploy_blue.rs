@@ -16,7 +16,7 @@ use super::workspace::Workspace;
 use super::{Standing, Turn, messages};
 use crate::ports::{Done, ReadyStack, StackSpec, StackState, Text, Verdict};
 use crate::release::{
-    BlueReady, BlueRequest, Refusal, StackRef, Stage, Version, VersionId, VersionRef,
+    BlueReady, BlueRequest, Execution, Refusal, StackRef, Stage, StageName, Version, VersionId, VersionRef,
 };
 
 /// How long a version may take from its beginning to going live before it is given up and its pins end: longer than
@@ -261,25 +261,31 @@ async fn begun(turn: &Turn<'_>, properties: &DeployBlue) -> Result<Blue, Stop> {
 
 fn spec_of(turn: &Turn<'_>, properties: &DeployBlue, version: &Version) -> StackSpec {
     let execution = &turn.job.pipeline.execution;
-    let tags = [
-        ("stage", properties.stage.to_string()),
-        ("service", properties.service.to_string()),
-        ("version", version.id.to_string()),
-        ("execution", execution.execution_id.clone()),
-    ];
+    let of = VersionRef {
+        service: properties.service.clone(),
+        version: version.id.clone(),
+    };
     StackSpec {
         stack: version.stack.clone(),
         stage: properties.stage.clone(),
         template: String::new(),
         parameters: BTreeMap::new(),
-        tags: tags
-            .into_iter()
-            .map(|(name, value)| (format!("{TAG_PREFIX}{name}"), value))
-            .collect(),
+        tags: tags(&properties.stage, &of, execution),
         capabilities: properties.capabilities.clone(),
         role_arn: properties.role_arn.clone(),
         request_token: format!("bluestage-{}", execution.action_execution_id),
     }
+}
+
+/// The tags by which a stack tells whose it is.
+pub(super) fn tags(stage: &StageName, of: &VersionRef, execution: &Execution) -> BTreeMap<String, String> {
+    let tags = [
+        ("stage", stage.to_string()),
+        ("service", of.service.to_string()),
+        ("version", of.version.to_string()),
+        ("execution", execution.execution_id.clone()),
+    ];
+    tags.into_iter().map(|(name, value)| (format!("{TAG_PREFIX}{name}"), value)).collect()
 }
 
 /// The revision of the artifact that the template comes from.

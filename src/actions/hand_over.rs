@@ -31,7 +31,7 @@ pub(super) async fn to(
 }
 
 /// Raises the barrier and waits until no blue reaches what is live. Tells whom it still waits for.
-async fn drain(turn: &Turn<'_>, properties: &Promote, of: &VersionRef) -> Result<Option<String>, Stop> {
+pub(super) async fn drain(turn: &Turn<'_>, properties: &Promote, of: &VersionRef) -> Result<Option<String>, Stop> {
     let at = turn.now();
     let until = at + (properties.drain + TIME_FOR_UPDATES).as_secs();
     let (mut stage, ()) = turn.update(&properties.stage, |stage| stage.raise_barrier(of, until, at)).await?;

@@ -25,6 +25,7 @@ mod tests_environment;
 mod token;
 mod unwanted_runs;
 mod update;
+mod updating;
 mod values;
 mod workspace;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::properties::Promote;
 use super::rebind::rebind;
 use super::stop::Stop;
-use super::{Turn, hand_over, messages};
+use super::{Turn, hand_over, messages, updating};
 use crate::ports::{Done, StackState, Text, Verdict};
 use crate::release::{Green, Promotion, Refusal, StackSeen, Stage, State, Version, VersionRef};
 
@@ -36,7 +36,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         match promote(turn, &properties, (&of, &seen, terms)).await {
             Ok(Promoted::Live(verdict)) => return Ok(*verdict),
             Ok(Promoted::Waiting(summary)) => return turn.go_on(of.version.as_str(), summary),
-            Err(Stop::Refused(refusal @ (Refusal::Reserved { .. } | Refusal::Barred { .. }))) => {
+            Err(Stop::Refused(refusal)) if may_pass(&refusal) => {
                 if !turn.hold.pause(turn.ports.dice.jittered(LOOK)).await {
                     return turn.go_on(of.version.as_str(), messages::waits_its_turn(&refusal));
                 }
@@ -72,6 +72,11 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
     }
 }
 
+/// Whether the refusal will be gone a little later.
+fn may_pass(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Reserved { .. } | Refusal::Barred { .. } | Refusal::Held { .. })
+}
+
 /// How far a promotion has come.
 enum Promoted {
     /// The version is live; the verdict that says so.
@@ -90,6 +95,12 @@ async fn promote(
     let (stage, ()) = turn.update(name, |stage| stage.begin_promotion(of, seen, terms)).await?;
     let has_events = stage.version(of).is_some_and(|version| version.green.is_some());
     let is_promoting = stage.version(of).is_some_and(|version| version.state == State::Promoting);
+    if let (Some(fixed), true) = (&properties.update, is_promoting) {
+        return match updating::promote(turn, (properties, fixed), (of, terms)).await? {
+            Ok(stage) => live(turn, properties, (&stage, of, None)).await,
+            Err(waits_for) => Ok(Promoted::Waiting(waits_for)),
+        };
+    }
     let mut gap = None;
     if has_events && is_promoting {
         match hand_over::to(turn, properties, of).await? {
@@ -98,11 +109,21 @@ async fn promote(
         }
     }
     let (stage, ()) = turn.update(name, |stage| stage.finish_promotion(of, terms)).await?;
-    let rebound = match properties.rebind {
-        true => rebind_consumers(turn, &stage, of).await,
-        false => String::new(),
+    live(turn, properties, (&stage, of, gap)).await
+}
+
+/// The version is live: the verdict that says so, and whatever is to follow.
+async fn live(
+    turn: &Turn<'_>,
+    properties: &Promote,
+    (stage, of, gap): (&Stage, &VersionRef, Option<Duration>),
+) -> Result<Promoted, Stop> {
+    let rebound = if properties.rebind {
+        rebind_consumers(turn, stage, of).await
+    } else {
+        String::new()
     };
-    let verdict = done(&stage, of, (gap, rebound)).ok_or_else(|| nothing_deployed(properties))?;
+    let verdict = done(stage, of, (gap, rebound)).ok_or_else(|| nothing_deployed(properties))?;
     Ok(Promoted::Live(Box::new(verdict)))
 }
 

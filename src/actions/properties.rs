@@ -88,12 +88,22 @@ pub(super) struct RunIsolatedTests {
 pub(super) struct Promote {
     pub(super) stage: StageName,
     pub(super) service: ServiceName,
+    /// The fixed stack that is brought to what was tested, for `Strategy=update`; none for `switch`.
+    pub(super) update: Option<FixedStack>,
     pub(super) on_skew: OnSkew,
     pub(super) keep: usize,
     /// Whether to start the pipelines of the services that fall behind by it.
     pub(super) rebind: bool,
     /// How long a promotion that changes the live stack waits for the blues that use it.
     pub(super) drain: Duration,
+}
+
+/// The stack that `Strategy=update` updates.
+#[derive(Clone, Debug)]
+pub(super) struct FixedStack {
+    pub(super) name: String,
+    pub(super) capabilities: Vec<String>,
+    pub(super) role_arn: Option<String>,
 }
 
 impl DeployBlue {
@@ -182,18 +192,15 @@ impl Promote {
                 "RoleArn",
             ],
         )?;
-        given.only("Strategy", "switch", "the strategy update")?;
         given.only(
             "Rebind",
             "off",
             "starting the pipelines of services that are behind",
         )?;
-        for name in ["StackName", "Capabilities", "RoleArn"] {
-            given.not_yet(name, "the strategy update")?;
-        }
         Ok(Self {
             stage: given.required("Stage")?,
             service: given.required("Service")?,
+            update: given.strategy()?,
             on_skew: given.on_skew()?,
             rebind: given.rebind()?,
             drain: given
@@ -318,6 +325,36 @@ impl<'a> Given<'a> {
         }
     }
 
+    fn strategy(&self) -> Result<Option<FixedStack>, PropertyError> {
+        match self.optional("Strategy") {
+            None | Some("switch") => {
+                for name in ["StackName", "Capabilities", "RoleArn"] {
+                    self.not_with_switch(name)?;
+                }
+                Ok(None)
+            }
+            Some("update") => Ok(Some(FixedStack {
+                name: stack_name(self.text("StackName")?)?,
+                capabilities: self.list("Capabilities"),
+                role_arn: self.optional("RoleArn").map(role_arn).transpose()?,
+            })),
+            Some(other) => {
+                let why = format!("is \"{other}\", but must be switch or update");
+                Err(PropertyError::new("Strategy", why))
+            }
+        }
+    }
+
+    fn not_with_switch(&self, name: &str) -> Result<(), PropertyError> {
+        match self.optional(name) {
+            None => Ok(()),
+            Some(_) => Err(PropertyError::new(
+                name,
+                "is given, but belongs to Strategy=update; the strategy switch promotes the very stack that was tested",
+            )),
+        }
+    }
+
     fn rebind(&self) -> Result<bool, PropertyError> {
         match self.optional("Rebind") {
             None | Some("off") => Ok(false),
@@ -375,6 +412,18 @@ pub(super) fn artifact_path(property: &str, value: &str) -> Result<ArtifactPath,
         artifact: artifact.to_owned(),
         path,
     })
+}
+
+/// CloudFormation's form of a stack name (API reference, `CreateStack`).
+fn stack_name(value: &str) -> Result<String, PropertyError> {
+    let fits = value.len() <= 128
+        && value.starts_with(|first: char| first.is_ascii_alphabetic())
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if fits {
+        return Ok(value.to_owned());
+    }
+    let why = format!("is \"{value}\", but a stack name has letters, digits and hyphens, a letter first, at most 128");
+    Err(PropertyError::new("StackName", why))
 }
 
 fn role_arn(value: &str) -> Result<String, PropertyError> {

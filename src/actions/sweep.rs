@@ -11,7 +11,7 @@ use super::events::{Switchboard, is_handed_to};
 use super::retire::{Retired, retire};
 use super::stop::Stop;
 use super::{Hold, seconds, update};
-use crate::ports::{ExecutionStatus, Ports};
+use crate::ports::{ExecutionStatus, Ports, StackState};
 use crate::release::{Execution, Stage, StageName, VersionRef};
 
 /// What a sweep has done.
@@ -101,6 +101,7 @@ impl Sweeper {
             swept.abandoned.push(of);
         }
         self.settle_events(ports, name, hold).await?;
+        take_leftovers_away(ports, name).await?;
         for of in update::read(ports, name).await?.unreachable() {
             match retire(ports, name, &of, hold).await {
                 Ok(Retired::Gone) => swept.retired.push(of),
@@ -181,4 +182,18 @@ impl Sweeper {
             failed_since.remove(&execution.execution_id);
         }
     }
+}
+
+/// Deletes the stacks that updates left over, and forgets those that are gone.
+async fn take_leftovers_away(ports: &Ports, name: &StageName) -> Result<(), Stop> {
+    for (of, stack) in update::read(ports, name).await?.leftovers() {
+        match ports.stacks.read(&stack).await? {
+            StackState::Absent => {
+                update::update(ports, name, |stage| stage.forget_leftover(&of)).await?;
+            }
+            StackState::InProgress { .. } => {}
+            StackState::Ready(_) | StackState::Failed { .. } => ports.stacks.delete(&stack).await?,
+        }
+    }
+    Ok(())
 }

@@ -49,7 +49,7 @@ pub(super) async fn gather(
         parameters.insert(GREEN_DEPLOYMENT.to_owned(), Value::Text("false".to_owned()));
     }
     Ok(Ingredients {
-        digest: hex(&Sha256::digest(template.as_bytes())),
+        digest: digest(&template),
         template,
         declares_green,
         parameters,
@@ -143,6 +143,7 @@ fn check(declared: &Declared, given: &BTreeMap<String, Value>) -> Result<(), Pro
     ))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// SHA-256 of a template, in hex.
+pub(super) fn digest(template: &str) -> String {
+    Sha256::digest(template.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -58,6 +58,15 @@ pub struct FailedResource {
     pub reason: String,
 }
 
+/// What a stack was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeFrom {
+    /// The template's text, as it was given.
+    pub template: String,
+    /// Its parameters; none for the value of one that CloudFormation does not show (`NoEcho`).
+    pub parameters: BTreeMap<String, Option<String>>,
+}
+
 /// A change of one parameter of a stack; template, other parameters, role and capabilities stay as they are.
 #[derive(Clone, Debug)]
 pub struct ParameterChange {
@@ -113,6 +122,13 @@ pub trait Stacks: Send + Sync {
 
     /// How the stack stands; by its id when that is known.
     async fn read(&self, stack: &StackRef) -> Result<StackState, Fault>;
+
+    /// What the stack was made from.
+    async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault>;
+
+    /// Does the next needful thing so that a stack with a fixed name comes to be as `spec` says, by a change set of this
+    /// name, and tells how it stands. Call it until it is ready or failed.
+    async fn apply(&self, spec: &StackSpec, change_set: &str) -> Result<StackState, Fault>;
 
     /// Begins to change one parameter of the stack.
     async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault>;

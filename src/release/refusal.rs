@@ -121,6 +121,13 @@ pub enum Refusal {
         /// When the barrier is void.
         until: Moment,
     },
+    /// Blues use what is live, which was to be changed.
+    Held {
+        /// The version that was to take its place.
+        of: VersionRef,
+        /// Those blues.
+        by: Vec<VersionRef>,
+    },
     /// As many versions are in the stage as it may hold.
     StageFull {
         /// The service that a further one was asked for.

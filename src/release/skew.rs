@@ -70,6 +70,9 @@ impl Stage {
         let mut behind = Vec::new();
         for (of, live) in self.live_versions() {
             for (service, wire) in &live.wiring {
+                if self.is_gone(service, &wire.version) {
+                    continue;
+                }
                 let skew = self.skew_against(service, &wire.version);
                 behind.extend(skew.map(|skew| Behind {
                     of: of.clone(),
@@ -86,13 +89,15 @@ impl Stage {
 
     /// Every pair of live versions that should have been tested together and was not.
     ///
-    /// Wired pairs cannot be among them: wiring is immutable, so a live version calls what it was tested with.
+    /// Wired pairs are not among them, for wiring is immutable, so a live version calls what it was tested with; unless
+    /// the stack that it is wired to was updated to another version (`Strategy=update`).
     #[must_use]
     pub fn debts(&self) -> Vec<Debt> {
         let mut debts = Vec::new();
         for (caller, version) in self.live_versions() {
             let unwired = version.view.keys().filter(|service| {
-                **service != caller.service && !version.wiring.contains_key(*service)
+                let wired = version.wiring.get(*service);
+                **service != caller.service && wired.is_none_or(|wire| self.is_gone(service, &wire.version))
             });
             for service in unwired {
                 let Some(called) = self.live(service) else {
@@ -110,6 +115,11 @@ impl Stage {
             }
         }
         debts
+    }
+
+    /// Whether the version is known no more, because its stack has become another version's.
+    fn is_gone(&self, service: &ServiceName, version: &VersionId) -> bool {
+        self.services.get(service).is_none_or(|service| !service.versions.contains_key(version))
     }
 
     /// Every live version with its service.

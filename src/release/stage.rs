@@ -91,6 +91,8 @@ pub struct Version {
     pub state: State,
     /// Its stack.
     pub stack: StackRef,
+    /// The stack that it was tested in and that it no longer needs, because what is live was updated to it.
+    pub leftover: Option<StackRef>,
     /// What its stack gave out, once it is ready.
     pub outputs: Outputs,
     /// The dependency outputs that its stack was given as parameters. Immutable.

@@ -172,6 +172,22 @@ pub(in crate::actions) fn waits_for_blues(of: &VersionRef, holders: &[VersionRef
     format!("{of} waits for the blues that use what is live: {}. No new ones begin.", list(holders))
 }
 
+/// That the fixed stack is being updated.
+pub(in crate::actions) fn being_updated(of: &VersionRef, stack: &str) -> String {
+    format!("Stack {stack} is being updated to {of}.")
+}
+
+/// That a parameter's value is hidden, so that the same cannot be given again.
+pub(in crate::actions) fn hidden_parameter(name: &str) -> Stop {
+    Stop::Property(PropertyError {
+        name: "Strategy".to_owned(),
+        why: format!(
+            "is update, but CloudFormation does not show the value of the template's parameter {name} (NoEcho), so what \
+             was tested cannot be applied again; take such a value from Secrets Manager or Parameter Store instead"
+        ),
+    })
+}
+
 /// That events are being handed over.
 pub(in crate::actions) fn events_are_handed_over(of: &VersionRef) -> String {
     format!("The events are being handed over to {of}.")

@@ -130,6 +130,11 @@ pub(super) fn refused(refusal: &Refusal) -> Why {
             format!("{service} waits for the promotion of {by}, which is about to change the live {dependency}"),
             "Retry it.",
         ),
+        Refusal::Held { of, by } => why(
+            Cause::Unavailable,
+            format!("{of} waits for the blues that use what is live: {}", list(by)),
+            "Retry it.",
+        ),
         Refusal::StageFull { service, most, held_by } => {
             let held_by: Vec<String> = held_by.iter().map(|(service, count)| format!("{service} {count}")).collect();
             why(

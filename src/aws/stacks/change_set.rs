@@ -1,4 +1,4 @@
-//! The change set by which a stack is made: created, looked at, executed.
+//! The change set by which a stack is made or updated: created, looked at, executed.
 //!
 //! A change set is what lets a second worker attach: its name and token are the same for every attempt, so an attempt
 //! that comes second is told so instead of making a second stack.
@@ -18,6 +18,26 @@ use crate::ports::{Fault, StackSpec};
 /// Unique within its stack, and a stack is made once.
 const NAME: &str = "create";
 
+/// What a change set is to do, and its name, which is unique within its stack.
+#[derive(Clone, Debug)]
+pub(super) struct Purpose {
+    name: String,
+    kind: ChangeSetType,
+}
+
+impl Purpose {
+    /// Makes the stack.
+    pub(super) fn create() -> Self {
+        Self { name: NAME.to_owned(), kind: ChangeSetType::Create }
+    }
+
+    /// Makes a stack under this change set's name, or updates the one that is there.
+    pub(super) fn apply(name: &str, is_there: bool) -> Self {
+        let kind = if is_there { ChangeSetType::Update } else { ChangeSetType::Create };
+        Self { name: name.to_owned(), kind }
+    }
+}
+
 /// A change set, and the stack that it makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ChangeSet {
@@ -29,15 +49,18 @@ pub(super) struct ChangeSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum KnownAs {
     Arn(String),
-    NameIn(String),
+    NameIn { stack: String, name: String },
 }
 
 impl ChangeSet {
-    /// The change set that makes this stack.
-    pub(super) fn of(stack_id: &str, stack_name: &str) -> Self {
+    /// The change set for this purpose of this stack.
+    pub(super) fn of(stack_id: &str, stack_name: &str, purpose: &Purpose) -> Self {
         Self {
             stack_id: stack_id.to_owned(),
-            known_as: KnownAs::NameIn(stack_name.to_owned()),
+            known_as: KnownAs::NameIn {
+                stack: stack_name.to_owned(),
+                name: purpose.name.clone(),
+            },
         }
     }
 }
@@ -61,14 +84,14 @@ pub(super) enum Progress {
 pub(super) async fn create(
     client: &Client,
     spec: &StackSpec,
-    template: Template,
+    (template, purpose): (Template, &Purpose),
 ) -> Result<Option<ChangeSet>, Fault> {
     let name = &spec.stack.name;
     let request = client
         .create_change_set()
         .stack_name(spec.stack.id.as_ref().unwrap_or(name))
-        .change_set_name(NAME)
-        .change_set_type(ChangeSetType::Create)
+        .change_set_name(&purpose.name)
+        .change_set_type(purpose.kind.clone())
         .client_token(&spec.request_token)
         .set_template_body(template.body)
         .set_template_url(template.url)
@@ -79,8 +102,8 @@ pub(super) async fn create(
     match request.send().await {
         Ok(answer) => {
             let stack_id = answer.stack_id.unwrap_or_else(|| name.clone());
-            let by_name = || KnownAs::NameIn(name.clone());
-            let known_as = answer.id.map_or_else(by_name, KnownAs::Arn);
+            let by_name = ChangeSet::of(&stack_id, name, purpose).known_as;
+            let known_as = answer.id.map_or(by_name, KnownAs::Arn);
             Ok(Some(ChangeSet { stack_id, known_as }))
         }
         Err(error) if is_there_already(&error) => Ok(None),
@@ -111,7 +134,7 @@ pub(super) async fn look(client: &Client, set: &ChangeSet) -> Result<Progress, F
     let request = client.describe_change_set();
     let request = match &set.known_as {
         KnownAs::Arn(arn) => request.change_set_name(arn),
-        KnownAs::NameIn(stack) => request.stack_name(stack).change_set_name(NAME),
+        KnownAs::NameIn { stack, name } => request.stack_name(stack).change_set_name(name),
     };
     match request.send().await {
         Ok(told) => Ok(progress(&told)),

@@ -1,9 +1,11 @@
 //! Stacks on CloudFormation.
 //!
-//! [`status`] says what each status means, [`change_set`] how a stack is made, [`events`] why one failed, [`parameter`] how one is changed,
+//! [`status`] says what each status means, [`change_set`] how a stack is made, [`apply`] how a fixed one is brought to
+//! what was tested, [`events`] why one failed, [`parameter`] how one is changed,
 //! [`template`] how a template gets there. This file puts them together. `DescribeStacks` is answered about five times
 //! a second for a whole account, so it is asked for one stack at a time, and never without a name.
 
+mod apply;
 mod change_set;
 mod events;
 mod parameter;
@@ -15,12 +17,12 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::primitives::DateTimeFormat;
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 
-use self::change_set::{ChangeSet, Progress};
+use self::change_set::{ChangeSet, Progress, Purpose};
 use self::status::{Standing, standing};
 use super::fault::{fault, rejected, says, unavailable};
 use super::state_bucket::StateBucket;
 use crate::ports::{
-    Changing, Declared, FailedResource, Fault, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
+    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
 };
 use crate::release::{Outputs, StackRef};
 
@@ -67,6 +69,14 @@ impl Stacks for CloudFormationStacks {
         }
     }
 
+    async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault> {
+        self.ingredients(stack).await
+    }
+
+    async fn apply(&self, spec: &StackSpec, change_set: &str) -> Result<StackState, Fault> {
+        self.bring_to(spec, change_set).await
+    }
+
     async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault> {
         match self.describe(stack).await? {
             Some(found) => parameter::set(&self.client, &found, change).await,
@@ -109,7 +119,7 @@ impl CloudFormationStacks {
     /// Nobody has begun to make the stack, as far as CloudFormation tells.
     async fn begin(&self, spec: &StackSpec) -> Result<StackState, Fault> {
         let template = template::ready(&self.state, &spec.template).await?;
-        if let Some(set) = change_set::create(&self.client, spec, template).await? {
+        if let Some(set) = change_set::create(&self.client, spec, (template, &Purpose::create())).await? {
             let progress = change_set::look(&self.client, &set).await?;
             return self.carry_out(spec, &set, progress).await;
         }
@@ -120,7 +130,7 @@ impl CloudFormationStacks {
                 "CloudFormation says both that it exists and that it does not".to_owned(),
             ));
         };
-        let set = ChangeSet::of(&id_of(&stack), &spec.stack.name);
+        let set = ChangeSet::of(&id_of(&stack), &spec.stack.name, &Purpose::create());
         let attached = self.attach(spec, stack).await?;
         Ok(attached.unwrap_or_else(|| in_review(&set)))
     }
@@ -129,7 +139,7 @@ impl CloudFormationStacks {
     async fn attach(&self, spec: &StackSpec, stack: Stack) -> Result<Option<StackState>, Fault> {
         let state = match stack.stack_status().map(standing) {
             Some(Standing::Waiting) => {
-                let set = ChangeSet::of(&id_of(&stack), &spec.stack.name);
+                let set = ChangeSet::of(&id_of(&stack), &spec.stack.name, &Purpose::create());
                 match change_set::look(&self.client, &set).await? {
                     Progress::Missing => return Ok(None),
                     progress => self.carry_out(spec, &set, progress).await?,

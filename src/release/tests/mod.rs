@@ -9,6 +9,7 @@ mod reserve;
 mod retire;
 mod switch_back;
 mod testing;
+mod updating;
 
 use std::collections::{BTreeMap, BTreeSet};
 

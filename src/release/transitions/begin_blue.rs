@@ -287,6 +287,7 @@ fn new_version(
             id: None,
             changed_at: None,
         },
+        leftover: None,
         outputs: Outputs::new(),
         wiring,
         view,

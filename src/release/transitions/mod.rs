@@ -18,10 +18,12 @@ mod reservation;
 mod retirement;
 mod switch_back;
 mod testing;
+mod updating;
 
 pub use begin_blue::{BlueReady, BlueRequest};
 pub use promotion::{OnSkew, Promotion, StackSeen};
 pub use switch_back::SwitchBack;
+pub use updating::Updated;
 
 use super::names::VersionRef;
 use super::refusal::Refusal;

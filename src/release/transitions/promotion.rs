@@ -96,7 +96,7 @@ impl Stage {
         Ok(())
     }
 
-    fn refuse_if_outrun(&self, of: &VersionRef, terms: Promotion) -> Result<(), Refusal> {
+    pub(super) fn refuse_if_outrun(&self, of: &VersionRef, terms: Promotion) -> Result<(), Refusal> {
         let ordinal = self.version(of).map_or(0, |version| version.ordinal);
         if let Some(live) = self.live(&of.service).filter(|live| live.ordinal > ordinal) {
             return Err(Refusal::OlderThanLive {
@@ -121,7 +121,7 @@ impl Stage {
         Ok(())
     }
 
-    fn make_live(&mut self, of: &VersionRef, keep: usize) {
+    pub(super) fn make_live(&mut self, of: &VersionRef, keep: usize) {
         let Some(service) = self.services.get_mut(&of.service) else {
             return;
         };

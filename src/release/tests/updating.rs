@@ -1,0 +1,76 @@
+use super::*;
+
+fn updated(url: &str) -> Updated {
+    Updated {
+        stack: StackRef {
+            name: "billing-test".to_owned(),
+            id: Some("stack/fixed".to_owned()),
+            changed_at: Some("now".to_owned()),
+        },
+        outputs: BTreeMap::from([("Url".to_owned(), url.to_owned())]),
+    }
+}
+
+fn update(world: &mut World, execution: &str) -> Result<VersionRef, Refusal> {
+    let of = world.tested("billing", execution, &[]);
+    let terms = world.terms(OnSkew::Block);
+    let seen = seen(&of);
+    twice(&mut world.stage, |stage| stage.begin_promotion(&of, &seen, terms))?;
+    let updated = updated(execution);
+    twice(&mut world.stage, |stage| stage.finish_update(&of, &updated, terms))?;
+    Ok(of)
+}
+
+#[test]
+fn what_was_tested_goes_live_in_the_fixed_stack_and_its_own_is_left_over() {
+    let mut world = World::new();
+    let first = update(&mut world, "b1").unwrap();
+    let version = world.stage.version(&first).unwrap();
+    assert_eq!(version.stack.name, "billing-test");
+    assert_eq!(world.live_version("billing"), Some(first.version.clone()));
+    let left: Vec<VersionRef> = world.stage.leftovers().into_iter().map(|(of, _)| of).collect();
+    assert_eq!(left, std::slice::from_ref(&first));
+    twice(&mut world.stage, |stage| stage.forget_leftover(&first)).unwrap();
+    assert_eq!(world.stage.leftovers(), []);
+}
+
+#[test]
+fn the_version_that_was_live_in_the_same_stack_is_no_more() {
+    let mut world = World::new();
+    let first = update(&mut world, "b1").unwrap();
+    let second = update(&mut world, "b2").unwrap();
+    assert_eq!(world.live_version("billing"), Some(second.version));
+    assert_eq!(world.stage.version(&first), None);
+    assert!(world.stage.services[&first.service].previous.is_empty());
+}
+
+#[test]
+fn one_that_was_live_in_another_stack_is_kept() {
+    let mut world = World::new();
+    let first = world.live("billing", "b1", &[]);
+    update(&mut world, "b2").unwrap();
+    assert_eq!(world.state(&first), State::Previous);
+}
+
+#[test]
+fn nothing_is_finished_while_a_blue_uses_what_is_live() {
+    let mut world = World::new();
+    update(&mut world, "b1").unwrap();
+    let orders = world.blue("orders", "o1", &["billing"]);
+    let refused = update(&mut world, "b2").unwrap_err();
+    assert!(matches!(&refused, Refusal::Held { by, .. } if *by == [orders]), "{refused:?}");
+}
+
+#[test]
+fn a_consumer_that_is_wired_to_the_fixed_stack_owes_a_test_with_what_is_in_it_now() {
+    let mut world = World::new();
+    update(&mut world, "b1").unwrap();
+    let orders = world.live("orders", "o1", &["billing"]);
+    let second = update(&mut world, "b2").unwrap();
+    assert_eq!(world.stage.behind(), []);
+    let debt = Debt {
+        caller: orders,
+        called: second,
+    };
+    assert_eq!(world.stage.debts(), [debt]);
+}
