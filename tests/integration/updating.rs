@@ -1,7 +1,7 @@
 //! Strategy `update`: a stack with a fixed name is brought to what was tested.
 
 use crate::probe::{plain, with_events};
-use crate::world::{PipelineOptions, World};
+use crate::world::{PipelineOptions, Source, World};
 use crate::world_with_actions;
 
 async fn create(world: &World) {
@@ -42,12 +42,10 @@ async fn a_fixed_stack_keeps_its_identity_and_gets_what_was_tested() {
 async fn an_update_that_fails_leaves_what_is_live_and_lowers_the_barrier() {
     let world = world_with_actions().await;
     create(&world).await;
-    let first = world.release("billing", &plain()).await;
+    let first = world.release("billing", &with_function(FINE)).await;
     let first = world.await_execution("billing", &first).await;
     let version = first.succeeded().action("Promote").variables["Version"].clone();
-    // Made well as a stack of its own, but the update meets a stack that does not let it.
-    let broken = plain().changed("template.yaml", "Queue: {Type: AWS::SQS::Queue}", BREAKS_ON_UPDATE);
-    let second = world.release("billing", &broken).await;
+    let second = world.release("billing", &with_function(MISSING)).await;
     let second = world.await_execution("billing", &second).await;
     let message = &second.failed_in("Promote").message;
     assert!(message.contains("billing-of-test"), "{message}");
@@ -57,10 +55,18 @@ async fn an_update_that_fails_leaves_what_is_live_and_lowers_the_barrier() {
     assert_eq!(service.barrier, None);
 }
 
-/// A queue that can be made in any stack but the one with the fixed name.
-const BREAKS_ON_UPDATE: &str = r#"Queue: {Type: AWS::SQS::Queue}
-  Picky:
-    Type: AWS::SQS::Queue
-    Properties: {VisibilityTimeout: !If [IsFixed, abc, 30]}
-Conditions:
-  IsFixed: !Equals [!Ref "AWS::StackName", billing-of-test]"#;
+/// The probe with a function beside its queue.
+fn with_function(code: &str) -> Source {
+    let both = format!(
+        "Queue: {{Type: AWS::SQS::Queue}}\n  Function:\n    Type: AWS::Lambda::Function\n    Properties:\n      \
+         Runtime: python3.12\n      Handler: index.handler\n      Role: arn:aws:iam::000000000000:role/none\n      \
+         Code: {code}"
+    );
+    plain().changed("template.yaml", "Queue: {Type: AWS::SQS::Queue}", &both)
+}
+
+/// Code that is there.
+const FINE: &str = r#"{ZipFile: "def handler(event, context): return 1"}"#;
+
+/// Code that is not there: `MiniStack` makes such a function at creation, and fails it at an update.
+const MISSING: &str = "{S3Bucket: artifacts, S3Key: not-there.zip}";
