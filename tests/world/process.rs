@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ pub struct Process {
 
 impl Process {
     /// Starts `command` with exactly the given environment. Its standard error goes to `{home}/{name}.log`.
+    ///
+    /// It is a process group of its own: Ctrl-C goes to everything in the terminal's group, and a part that ended by
+    /// itself at that moment could not be ended in order.
     pub fn start(
         name: &str,
         mut command: Command,
@@ -33,6 +37,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(file)
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("could not start {name}: {error}"));
         Self {
