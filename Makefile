@@ -9,15 +9,19 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CARGO ?= cargo
 VENV := target/venv
+BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
+LOCAL_DIR ?= target/local
 TEMPLATES := $(wildcard pipeline-templates/*.yaml pipeline-templates/samples/*/template.yaml)
 
 demo: $(VENV)/ok ## Show, on this machine, what bluestage does: a broken version never disturbs another pipeline's tests
-	@echo "demo: the sample services' pipelines on a local CodePipeline and a local AWS"
-	$(CARGO) run --locked -q --example world -- demo
+	@echo "demo: building bluestage and the demo"
+	@$(CARGO) build --locked --quiet --bin bluestage --example world
+	@$(BUILT)/examples/world demo
 
-local: $(VENV)/ok ## Run the local CodePipeline, a local AWS, the worker and the sample services until you press Ctrl-C
-	@echo "local: a world to play in, until Ctrl-C"
-	$(CARGO) run --locked -q --example world -- local
+local: $(VENV)/ok ## Run a local CodePipeline, a local AWS, a worker and the sample pipelines until Ctrl-C; LOCAL_DIR=target/local
+	@echo "local: building bluestage and the local world"
+	@$(CARGO) build --locked --quiet --bin bluestage --example world
+	@$(BUILT)/examples/world local --directory $(LOCAL_DIR)
 
 test: $(VENV)/ok ## Run all tests
 	@echo "test: all tests"
