@@ -46,13 +46,16 @@ check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencie
 help: ## List these verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-# The Python tools: MiniStack (the local AWS), pytest, cfn-lint. Made anew when their lock changes.
+# The Python tools: MiniStack (the local AWS), pytest, cfn-lint. Made anew when their lock changes. Verbs may run side by
+# side, in a fresh clone too: one of them makes the tools, the others wait for it.
 $(VENV)/ok: tests/requirements.txt
-	@echo "venv: installing the Python tools of $< into $(VENV)"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
-	  echo "The Python tools need CPython 3.10 or newer as $(PYTHON). Name another one with: make PYTHON=python3.12" >&2; exit 1; }
-	@rm -rf $(VENV)
-	@$(PYTHON) -m venv $(VENV) || { \
-	  echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
-	@touch $@
+	@mkdir -p target
+	@exec 9>target/venv.lock; flock 9; [[ $@ -nt $< ]] && exit 0; \
+	  echo "venv: installing the Python tools of $< into $(VENV)"; \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	    echo "The Python tools need CPython 3.10 or newer as $(PYTHON). Name another one with: make PYTHON=python3.12" >&2; exit 1; }; \
+	  rm -rf $(VENV); \
+	  $(PYTHON) -m venv $(VENV) || { \
+	    echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
+	  $(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<; \
+	  touch $@
