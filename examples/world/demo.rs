@@ -52,12 +52,13 @@ pub(crate) struct Overlap {
 /// Tells the story, and whether all was ok.
 pub(crate) async fn tell(teller: Teller) -> Result<ExitCode, Trouble> {
     let mut demo = Demo::set_up(teller).await?;
-    demo.release_all().await?;
-    let overlap = demo.release_good_and_broken().await?;
-    demo.prove_overlap(&overlap).await?;
-    demo.mend(&overlap).await?;
-    demo.see_the_broken_gone(&overlap.broken).await?;
-    let ok = demo.conclude()?;
+    let ok = match demo.play().await {
+        Ok(()) => demo.conclude()?,
+        Err(trouble) => {
+            demo.tell_checks();
+            return Err(trouble);
+        }
+    };
     Ok(if ok {
         ExitCode::SUCCESS
     } else {
@@ -96,6 +97,14 @@ impl Demo {
         })
     }
 
+    async fn play(&mut self) -> Result<(), Trouble> {
+        self.release_all().await?;
+        let overlap = self.release_good_and_broken().await?;
+        self.prove_overlap(&overlap).await?;
+        self.mend(&overlap).await?;
+        self.see_the_broken_gone(&overlap.broken).await
+    }
+
     async fn release_all(&mut self) -> Result<(), Trouble> {
         self.watch
             .teller
@@ -124,11 +133,7 @@ impl Demo {
         if ok {
             Ok(())
         } else {
-            Err(format!(
-                "the first releases did not all succeed:\n{}",
-                self.watch.world.logs()
-            )
-            .into())
+            Err(self.watch.trouble("the first releases did not all succeed"))
         }
     }
 
@@ -219,10 +224,14 @@ impl Demo {
             return Err(String::from_utf8_lossy(&status.stderr).into());
         }
         teller.shows(&String::from_utf8_lossy(&status.stdout));
-        teller.chapter("What was checked");
-        let ok = self.checks.tell(teller);
+        let ok = self.tell_checks();
         let end = if ok { "All ok" } else { "Not all was ok" };
         teller.shows(&format!("\n{end}, in {} s.", teller.elapsed().as_secs()));
         Ok(ok)
+    }
+
+    fn tell_checks(&self) -> bool {
+        self.watch.teller.chapter("What was checked");
+        self.checks.tell(&self.watch.teller)
     }
 }

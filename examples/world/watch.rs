@@ -8,13 +8,13 @@ use bluestage::release::{Event, ServiceName, Stage, State, Version, VersionRef};
 
 use super::Trouble;
 use super::story::{Look, Teller};
-use super::world::{ActionReport, Source, World};
+use super::world::{ActionReport, Source, World, root};
 
 /// Between two looks: short enough that nothing lasting a second is missed.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// How long the story waits for any one thing. Everything in it takes a few seconds on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A pipeline execution that is followed.
 #[derive(Clone)]
@@ -127,18 +127,26 @@ impl Watch {
                 return Ok(());
             }
             if let Some(part) = self.world.ended_part() {
-                return Err(format!("{part} has ended by itself:\n{}", self.world.logs()).into());
+                return Err(self.trouble(&format!("{part} has ended by itself")));
             }
             if self.teller.elapsed() - begun > PATIENCE {
                 let seconds = PATIENCE.as_secs();
-                return Err(format!(
-                    "{what} did not happen within {seconds} s:\n{}",
-                    self.world.logs()
-                )
-                .into());
+                return Err(self.trouble(&format!("{what} did not come within {seconds} s")));
             }
             pause().await;
         }
+    }
+
+    /// What went wrong, with where to look on: the parts' own directories end with the story.
+    pub(crate) fn trouble(&self, what: &str) -> Trouble {
+        let file = root().join("target/demo.log");
+        let kept = std::fs::write(&file, self.world.logs()).is_ok();
+        let logs = if kept {
+            "; the last log lines of the parts are in target/demo.log"
+        } else {
+            ""
+        };
+        format!("{what}{logs}").into()
     }
 
     /// One look: first at the pipelines, so that the document is at least as new as what they say.
