@@ -130,19 +130,6 @@ impl World {
         ));
     }
 
-    /// The first part that runs no more, by its name.
-    pub fn ended_part(&mut self) -> Option<&'static str> {
-        let worker_ended = self.workers.iter_mut().any(|worker| !worker.runs());
-        let parts = [
-            ("MiniStack", !self.ministack.runs()),
-            ("the local CodePipeline", !self.local.runs()),
-            ("the worker", worker_ended),
-        ];
-        parts
-            .into_iter()
-            .find_map(|(name, ended)| ended.then_some(name))
-    }
-
     /// What a tool needs in its environment to use this world.
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut environment = aws_environment(&self.aws_url);

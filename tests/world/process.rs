@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use super::World;
+
 /// How long a process may take to end after SIGTERM before it is killed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -127,6 +129,21 @@ impl Process {
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl World {
+    /// The first part that runs no more, by its name.
+    pub fn ended_part(&mut self) -> Option<&'static str> {
+        let worker_ended = self.workers.iter_mut().any(|worker| !worker.runs());
+        let parts = [
+            ("MiniStack", !self.ministack.runs()),
+            ("the local CodePipeline", !self.local.runs()),
+            ("the worker", worker_ended),
+        ];
+        parts
+            .into_iter()
+            .find_map(|(name, ended)| ended.then_some(name))
     }
 }
 
