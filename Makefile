@@ -9,15 +9,19 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CARGO ?= cargo
 VENV := target/venv
+BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
+LOCAL_DIR ?= target/local
 TEMPLATES := $(wildcard pipeline-templates/*.yaml pipeline-templates/samples/*/template.yaml)
 
 demo: $(VENV)/ok ## Show, on this machine, what bluestage does: a broken version never disturbs another pipeline's tests
-	@echo "demo: the sample services' pipelines on a local CodePipeline and a local AWS"
-	$(CARGO) run --locked -q --example world -- demo
+	@echo "demo: building bluestage and the demo"
+	@$(CARGO) build --locked --quiet --bin bluestage --example world
+	@$(BUILT)/examples/world demo
 
-local: $(VENV)/ok ## Run the local CodePipeline, a local AWS, the worker and the sample services until you press Ctrl-C
-	@echo "local: a world to play in, until Ctrl-C"
-	$(CARGO) run --locked -q --example world -- local
+local: $(VENV)/ok ## Run a local CodePipeline, a local AWS, a worker and the sample pipelines until Ctrl-C; LOCAL_DIR=target/local
+	@echo "local: building bluestage and the local world"
+	@$(CARGO) build --locked --quiet --bin bluestage --example world
+	@$(BUILT)/examples/world local --directory $(LOCAL_DIR)
 
 test: $(VENV)/ok ## Run all tests
 	@echo "test: all tests"
@@ -42,13 +46,16 @@ check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencie
 help: ## List these verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-# The Python tools: MiniStack (the local AWS), pytest, cfn-lint. Made anew when their lock changes.
+# The Python tools: MiniStack (the local AWS), pytest, cfn-lint. Made anew when their lock changes. Verbs may run side by
+# side, in a fresh clone too: one of them makes the tools, the others wait for it.
 $(VENV)/ok: tests/requirements.txt
-	@echo "venv: installing the Python tools of $< into $(VENV)"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
-	  echo "The Python tools need CPython 3.10 or newer as $(PYTHON). Name another one with: make PYTHON=python3.12" >&2; exit 1; }
-	@rm -rf $(VENV)
-	@$(PYTHON) -m venv $(VENV) || { \
-	  echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
-	@touch $@
+	@mkdir -p target
+	@exec 9>target/venv.lock; flock 9; [[ $@ -nt $< ]] && exit 0; \
+	  echo "venv: installing the Python tools of $< into $(VENV)"; \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	    echo "The Python tools need CPython 3.10 or newer as $(PYTHON). Name another one with: make PYTHON=python3.12" >&2; exit 1; }; \
+	  rm -rf $(VENV); \
+	  $(PYTHON) -m venv $(VENV) || { \
+	    echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
+	  $(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<; \
+	  touch $@

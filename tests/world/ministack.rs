@@ -81,6 +81,11 @@ impl MiniStack {
         sdk(&self.url)
     }
 
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.process.runs()
+    }
+
     /// What it has logged.
     pub fn logged(&self) -> String {
         self.process.logged()

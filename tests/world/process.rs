@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use super::World;
 
 /// How long a process may take to end after SIGTERM before it is killed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,6 +22,9 @@ pub struct Process {
 
 impl Process {
     /// Starts `command` with exactly the given environment. Its standard error goes to `{home}/{name}.log`.
+    ///
+    /// It is a process group of its own: Ctrl-C goes to everything in the terminal's group, and a part that ended by
+    /// itself at that moment could not be ended in order.
     pub fn start(
         name: &str,
         mut command: Command,
@@ -33,6 +39,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(file)
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("could not start {name}: {error}"));
         Self {
@@ -100,22 +107,43 @@ impl Process {
         None
     }
 
-    /// Asks it to end, and kills it if it does not.
+    /// Asks it to end, and kills it if it does not. What it has started in its group and left behind ends with it:
+    /// `MiniStack`'s functions would live a little longer, in a directory that is about to go.
     pub fn end(&mut self) {
-        if !self.runs() {
-            return;
+        if self.runs() {
+            self.signal("TERM");
+            if self.ended(PATIENCE).is_none() {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+            }
         }
-        self.signal("TERM");
-        if self.ended(PATIENCE).is_none() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
+        let group = format!("-{}", self.id());
+        let kill = Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status();
+        drop(kill); // Mostly nobody is left, and `kill` says so by failing.
     }
 
     /// Kills it, as a crash would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl World {
+    /// The first part that runs no more, by its name.
+    pub fn ended_part(&mut self) -> Option<&'static str> {
+        let worker_ended = self.workers.iter_mut().any(|worker| !worker.runs());
+        let parts = [
+            ("MiniStack", !self.ministack.runs()),
+            ("the local CodePipeline", !self.local.runs()),
+            ("the worker", worker_ended),
+        ];
+        parts
+            .into_iter()
+            .find_map(|(name, ended)| ended.then_some(name))
     }
 }
 
