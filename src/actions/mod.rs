@@ -2,7 +2,7 @@
 //!
 //! CodePipeline hands out one job after another for the same action execution. Each story looks at what is, does the
 //! next needful thing, and answers *continue*, *done* or *failed*. It remembers nothing but its continuation token;
-//! any worker can play the next turn. Read [`deploy_blue`], [`run_isolated_tests`], [`promote`], then [`sweep`].
+//! any worker can play the next turn. Read `deploy_blue`, `run_isolated_tests`, `promote`, then `sweep`.
 //! `messages.rs` holds every sentence that a person reads.
 
 mod deploy_blue;

@@ -2,7 +2,7 @@
 //!
 //! - `clients` reads the configuration and says how patient we are;
 //! - `fault` decides what a failed call means, for every service alike;
-//! - `jobs` is CodePipeline, [`action_types`] what a pipeline's author sees of us there;
+//! - `jobs` is CodePipeline, [`mod@action_types`] what a pipeline's author sees of us there;
 //! - `stacks` is CloudFormation;
 //! - `state_bucket`, at a [`StateLocation`], holds `stages` and `run_records`;
 //! - [`objects`] are plain objects, for the local CodePipeline;

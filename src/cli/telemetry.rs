@@ -1,5 +1,7 @@
 //! Log lines: text for people, JSON for machines, always on standard error.
 
+use std::io::IsTerminal;
+
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
@@ -37,6 +39,7 @@ pub(super) fn start(flags: &LogFlags) {
     let filter = EnvFilter::builder().parse_lossy(&flags.log);
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match flags.log_format {
         Format::Text => subscriber.init(),

@@ -202,7 +202,7 @@ fn tests_failed(failed: &FailedRun) -> Why {
         remedy.push_str(&format!("\nIts last words:\n{}", end.tail.trim_end()));
     }
     remedy.push_str(&format!(
-        "\nLog, reports and certificate of {run}: {kept_at}. {of} stays for a while to look at."
+        "\nLog, reports and certificate of {run}: {kept_at}. {of} stays for a while to look at, unless it is retried."
     ));
     why(Cause::TestsFailed, because, remedy)
 }
