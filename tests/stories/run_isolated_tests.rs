@@ -1,0 +1,362 @@
+//! run-isolated-tests: a run that outlives jobs and workers, and of which only the newest result counts.
+
+use std::time::Duration;
+
+use bluestage::ports::{ActionKind, Cause, Job, RunStatus, Verdict};
+use bluestage::release::{RunId, RunOutcome, State};
+use serde_json::json;
+
+use crate::memory::release::next;
+use crate::memory::{Command, HOLD, Memory, Release};
+
+const TEST: ActionKind = ActionKind::RunIsolatedTests;
+
+/// The first turn, which starts the run; tells the job that continues it, and the run.
+async fn started(world: &Memory, orders: &Release<'_>) -> (Job, RunId) {
+    let job = orders.job(TEST);
+    match world.turn(&job).await.unwrap() {
+        Verdict::Continue(more) => {
+            let run = more.external_id.as_str().parse().unwrap();
+            (next(&job, &more, 1), run)
+        }
+        other => panic!("a run answers that it has started, not {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_answer_comes_at_once_and_names_the_run() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    let before = world.elapsed();
+    let (_, run) = started(&world, &orders).await;
+    assert_eq!(world.elapsed(), before);
+    assert_eq!(orders.version().run.unwrap().id, run);
+    assert_eq!(world.machine("a").runs(), [run]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tests_that_pass_make_the_version_tested_and_count_themselves() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.script.next_run(Command::passes(12).after(3));
+    let done = orders.test().await.done();
+    assert_eq!(done.variables["TestsTotal"], "12");
+    assert_eq!(done.variables["TestsFailed"], "0");
+    let version = orders.version();
+    assert_eq!(version.state, State::Tested);
+    let tested = version.tested.unwrap();
+    assert_eq!(done.variables["Run"], tested.run.as_str());
+    assert_eq!(Some(tested.stack_id), version.stack.id);
+    assert_eq!(tested.template_digest, version.template_digest);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tests_that_fail_are_named_and_the_version_stays_to_be_looked_at() {
+    let world = Memory::new();
+    world.release("billing").goes_live().await;
+    let orders = world.release("orders").wired_to("billing");
+    orders.deploy().await.done();
+    world.script.next_run(Command::fails("checkout pays once", "expected 1, got 2"));
+    let failure = orders.test().await.failed();
+    assert_eq!(failure.cause, Cause::TestsFailed);
+    let told = failure.message.as_str();
+    let version = orders.version();
+    for part in ["1 of 3 tests failed", "checkout pays once: expected 1, got 2", "tested against billing v1-", "s3://memory/runs/"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(version.state, State::Blue);
+    assert_eq!(version.run.as_ref().unwrap().outcome, RunOutcome::Failed);
+    assert_eq!(failure.external_id.unwrap().as_str(), version.run.unwrap().id.as_str());
+    assert!(world.stacks.names().contains(&version.stack.name));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_no_tests_does_not_pass() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.script.next_run(Command::passes(0));
+    assert_eq!(orders.test().await.failed().cause, Cause::TestsFailed);
+    assert_ne!(orders.version().state, State::Tested);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_run_tells_its_progress_and_keeps_its_id() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.script.next_run(Command::passes(1).after(30));
+    let played = orders.test().await;
+    assert!(played.turns.len() > 5, "{}", played.turns.len());
+    assert!(played.turns[2].summary.as_str().contains("beat "), "{}", played.turns[2].summary);
+    assert!(played.turns.iter().all(|turn| turn.external_id == played.turns[0].external_id));
+    assert_eq!(played.done().variables["Run"], world.script.given()[0].run.as_str());
+    assert_eq!(world.script.given().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_on_another_machine_is_followed_by_its_record() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.script.next_run(Command::passes(1).after(20));
+    let (mut job, _) = started(&world, &orders).await;
+    for turn in 2.. {
+        match world.turn_on("b", &job).await.unwrap() {
+            Verdict::Continue(more) => job = next(&job, &more, turn),
+            verdict => {
+                assert!(matches!(verdict, Verdict::Done(_)), "{verdict:?}");
+                break;
+            }
+        }
+    }
+    assert_eq!(world.script.given().len(), 1, "a run that beats is not started anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_worker_died_is_started_anew_only_after_the_lease_was_watched() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.script.next_run(Command::hangs());
+    let (job, lost) = started(&world, &orders).await;
+    world.pass(Duration::from_secs(7)).await;
+    world.machine("a").dies();
+    world.pass(Duration::from_secs(3_000)).await;
+    let before = world.elapsed();
+    let Verdict::Continue(more) = world.turn_on("b", &job).await.unwrap() else {
+        panic!("the run is lost, not ended");
+    };
+    assert_eq!(world.elapsed() - before, HOLD, "nobody has watched it before");
+    assert_eq!(more.external_id.as_str(), lost.as_str());
+    let job = next(&job, &more, 2);
+    let Verdict::Continue(more) = world.turn_on("b", &job).await.unwrap() else {
+        panic!("the run is started anew");
+    };
+    assert_ne!(more.external_id.as_str(), lost.as_str(), "a new attempt has a new name");
+    assert!(world.elapsed() - before <= HOLD + Duration::from_secs(4));
+    assert_eq!(world.script.given().len(), 2);
+    assert_eq!(orders.version().run.unwrap().id.as_str(), more.external_id.as_str());
+    orders.go_on(next(&job, &more, 3)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_stopped_with_its_worker_is_started_anew_at_once() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.script.next_run(Command::hangs());
+    let (job, first) = started(&world, &orders).await;
+    world.ports("a").test_runs.stop_all().await;
+    let before = world.elapsed();
+    let Verdict::Continue(more) = world.turn_on("b", &job).await.unwrap() else {
+        panic!("the run is started anew");
+    };
+    assert_eq!(world.elapsed(), before);
+    assert_ne!(more.external_id.as_str(), first.as_str());
+    orders.go_on(next(&job, &more, 2)).await.done();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_without_a_record_is_started_anew() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.script.next_run(Command::hangs());
+    let (job, run) = started(&world, &orders).await;
+    world.machine("a").dies();
+    world.records.lose(&run);
+    orders.go_on(job).await.done();
+    assert_eq!(world.script.given().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_lost_again_and_again_is_given_up() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    let mut job = orders.job(TEST);
+    let failure = loop {
+        world.script.next_run(Command::hangs());
+        match world.turn(&job).await.unwrap() {
+            Verdict::Continue(more) => job = next(&job, &more, 1),
+            Verdict::Failed(failure) => break failure,
+            Verdict::Done(done) => panic!("{done:?}"),
+        }
+        world.ports("a").test_runs.stop_all().await;
+    };
+    assert_eq!(world.script.given().len(), 5);
+    assert_eq!(failure.cause, Cause::Unavailable);
+    assert!(failure.message.as_str().contains("5 attempts"), "{}", failure.message);
+    assert_eq!(orders.version().run.unwrap().outcome, RunOutcome::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_late_result_of_a_replaced_run_is_discarded() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    let (old, _) = started(&world, &orders).await;
+    let orders = orders.retried();
+    world.script.next_run(Command::fails("a test", "no"));
+    orders.test().await.failed();
+    let late = orders.go_on(old).await.failed();
+    assert_eq!(late.cause, Cause::OutOfDate);
+    assert!(late.message.as_str().contains("a newer run"), "{}", late.message);
+    assert_eq!(orders.version().run.unwrap().outcome, RunOutcome::Failed);
+    assert_ne!(orders.version().state, State::Tested);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_late_result_of_an_abandoned_version_is_discarded() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    let (job, _) = started(&world, &orders).await;
+    let over = bluestage::ports::ExecutionStatus::Over;
+    world.jobs.execution_is(&orders.execution_id, over);
+    world.stacks.behave(|stacks| stacks.deleting = 100);
+    world.sweep().await.unwrap();
+    let late = orders.go_on(job).await.failed();
+    assert_eq!(late.cause, Cause::OutOfDate);
+    assert!(late.message.as_str().contains("stopped or superseded"), "{}", late.message);
+    assert!(orders.version().tested.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_run_leaves_becomes_the_output_artifact_also_when_tests_fail() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.script.next_run(Command::fails("a test", "no"));
+    orders.test().await.failed();
+    let run = orders.version().run.unwrap().id;
+    let bundle = format!("bundle of {run}").into_bytes();
+    assert_eq!(world.artifacts.uploads(), [("reports".to_owned(), bundle)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_waits_for_a_place_and_then_runs() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.machine("a").takes(0);
+    let job = orders.job(TEST);
+    let Verdict::Continue(more) = world.turn(&job).await.unwrap() else {
+        panic!("there is no place");
+    };
+    assert!(more.summary.as_str().contains("wait"), "{}", more.summary);
+    world.machine("a").takes(1);
+    orders.go_on(next(&job, &more, 1)).await.done();
+    assert_eq!(world.script.given().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_for_a_place_leaves_the_worker_time_for_others() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    world.machine("a").takes(0);
+    let before = world.elapsed();
+    world.turn(&orders.job(TEST)).await.unwrap();
+    assert!(world.elapsed() > before, "it does not ask in a tight loop");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_never_ends_is_stopped_at_the_deadline_and_noted_as_failed() {
+    let world = Memory::new();
+    let orders = world.release("orders").with(TEST, "TimeoutMinutes", "5");
+    orders.deploy().await.done();
+    world.script.next_run(Command::hangs());
+    let before = world.elapsed();
+    let failure = orders.test().await.failed();
+    let took = (world.elapsed() - before).as_secs();
+    assert!((300..330).contains(&took), "{took} s");
+    assert_eq!(failure.cause, Cause::Unavailable);
+    let told = failure.message.as_str();
+    assert!(told.contains("its time is over") && told.contains("TimeoutMinutes"), "{told}");
+    let run = orders.version().run.unwrap();
+    assert_eq!(run.outcome, RunOutcome::Failed);
+    assert_eq!(world.records.record(&run.id).unwrap().status, RunStatus::Stopped);
+    assert!(world.machine("a").runs().is_empty());
+    assert_eq!(world.script.given()[0].time_limit.as_secs(), 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
+    let world = Memory::new();
+    let billing = world.release("billing").output("Queue-Name", "q-${AWS::StackName}").goes_live().await;
+    let own = json!([
+        {"name": "PLAIN", "value": "x"},
+        {"name": "PEER", "value": {"Fn::GetLive": ["billing", "Url"]}, "type": "PLAINTEXT"},
+        {"name": "SELF", "value": {"Fn::GetBlue": "Url"}},
+        {"name": "WHICH", "value": {"Fn::GetBlue": "Version"}},
+    ]);
+    let orders = world
+        .release("orders")
+        .wired_to("billing")
+        .file("Makefile", "test:")
+        .with(TEST, "EnvironmentVariables", &own.to_string());
+    orders.deploy().await.done();
+    world.release("billing").goes_live().await;
+    orders.test().await.done();
+
+    let given = &world.script.given()[1..];
+    let ours = given.iter().find(|given| given.environment["BLUESTAGE_SERVICE"] == "orders");
+    let given = ours.unwrap();
+    let version = orders.version();
+    let expected = [
+        ("BLUESTAGE_STAGE", "test".to_owned()),
+        ("BLUESTAGE_SERVICE", "orders".to_owned()),
+        ("BLUESTAGE_VERSION", version.id.to_string()),
+        ("BLUESTAGE_RUN", given.run.to_string()),
+        ("APP_STACK_NAME", version.stack.name.clone()),
+        ("BLUE_URL", format!("https://{}", version.stack.name)),
+        ("LIVE_BILLING_URL", format!("https://{}", billing.stack.name)),
+        ("LIVE_BILLING_QUEUE_NAME", format!("q-{}", billing.stack.name)),
+        ("PLAIN", "x".to_owned()),
+        ("PEER", format!("https://{}", billing.stack.name)),
+        ("SELF", format!("https://{}", version.stack.name)),
+        ("WHICH", version.id.to_string()),
+    ];
+    for (name, value) in &expected {
+        assert_eq!(given.environment.get(*name), Some(value), "{name}");
+    }
+    assert_eq!(given.environment.len(), expected.len() + 1, "and BLUESTAGE_VIEW");
+    assert_eq!(given.command, "make test");
+    assert!(given.files.contains(&"Makefile".to_owned()), "{:?}", given.files);
+    let view = &given.view;
+    assert_eq!(view["blue"]["version"], json!(version.id));
+    assert_eq!(view["blue"]["stackId"], json!(version.stack.id));
+    assert_eq!(view["view"]["billing"]["version"], json!(billing.id), "not what is live by now");
+    assert_eq!(view, &given.certificate);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tests_without_a_deployed_version_say_what_is_missing() {
+    let world = Memory::new();
+    let failure = world.release("orders").test().await.failed();
+    assert_eq!(failure.cause, Cause::Misconfigured);
+    assert!(failure.message.as_str().contains("Put DeployBlue"), "{}", failure.message);
+    assert!(world.stages.history().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_in_the_view_cannot_be_asked_for_an_output() {
+    let world = Memory::new();
+    world.release("billing").goes_live().await;
+    let own = json!([{"name": "PEER", "value": {"Fn::GetLive": ["billing", "Url"]}}]).to_string();
+    let orders = world.release("orders").with(TEST, "EnvironmentVariables", &own);
+    orders.deploy().await.done();
+    let failure = orders.test().await.failed();
+    assert!(failure.message.as_str().contains("DependsOn"), "{}", failure.message);
+
+    let orders = world
+        .release("orders")
+        .with(TEST, "EnvironmentVariables", &own)
+        .with(ActionKind::DeployBlue, "DependsOn", "billing");
+    orders.deploy().await.done();
+    orders.test().await.done();
+}
