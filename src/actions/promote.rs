@@ -19,7 +19,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         version: version.id.clone(),
     };
     turn.is_about(&of);
-    let seen = look_at_stack(turn, &of, version).await?;
+    let seen = look_at_stack(turn, version).await?;
     let terms = Promotion {
         on_skew: properties.on_skew,
         keep: properties.keep,
@@ -38,29 +38,21 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
 }
 
 /// The stack as it is now, so that what goes live is what was tested.
-async fn look_at_stack(
-    turn: &Turn<'_>,
-    of: &VersionRef,
-    version: &Version,
-) -> Result<StackSeen, Stop> {
-    match turn.ports.stacks.read(&version.stack).await? {
-        StackState::Ready(ready) => Ok(StackSeen {
+async fn look_at_stack(turn: &Turn<'_>, version: &Version) -> Result<StackSeen, Stop> {
+    Ok(match turn.ports.stacks.read(&version.stack).await? {
+        StackState::Ready(ready) => StackSeen {
             id: ready.id,
             changed_at: ready.changed_at,
-        }),
-        // A version that is still being made, or was given up, is refused for that and not for its stack.
-        StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. }
-            if version.tested.is_none() =>
-        {
-            Ok(StackSeen {
+        },
+        // Like no stack that was tested. Only a version that may go live is refused for that; one that is live
+        // already stays so, and one that was given up is refused because it was.
+        StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. } => {
+            StackSeen {
                 id: String::new(),
                 changed_at: None,
-            })
+            }
         }
-        StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. } => {
-            Err(Refusal::ChangedSinceTested { of: of.clone() }.into())
-        }
-    }
+    })
 }
 
 fn done(stage: &Stage, of: &VersionRef) -> Option<Verdict> {
