@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::retire::{Retired, retire};
 use super::stop::Stop;
-use super::{Hold, seconds, update};
+use super::{Hold, messages, seconds, update};
 use crate::ports::{ExecutionStatus, Ports};
-use crate::release::{Execution, Stage, StageName, VersionRef};
+use crate::release::{Execution, StageName, Version, VersionRef};
 
 /// What a sweep has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Swept {
     pub going: Vec<VersionRef>,
     /// Versions whose stacks could not be deleted, each with why.
     pub stuck: Vec<(VersionRef, String)>,
+    /// What went wrong otherwise, each in a sentence; the next sweep tries again.
+    pub troubles: Vec<String>,
 }
 
 /// Sweeps, and remembers since when a pipeline execution is known to have failed. It loses nothing by forgetting:
@@ -45,22 +47,19 @@ impl Sweeper {
         }
     }
 
-    /// Sweeps every stage once.
+    /// Sweeps every stage once. What goes wrong about one version or one stage keeps no other from being swept: a
+    /// single stack that we may not delete would otherwise keep every stack after it for ever.
     ///
     /// # Errors
-    /// A sentence that says which stage could not be swept and why; stages before it were swept.
+    /// A sentence that says why the stages could not be listed; nothing was swept.
     pub async fn sweep(&self, ports: &Ports, hold: &Hold) -> Result<Swept, String> {
+        let names = ports.stages.names().await;
+        let names = names.map_err(|fault| messages::sweep_trouble(&fault.into()))?;
         let mut swept = Swept::default();
-        let told = |stop: Stop| super::messages::sweep_stopped(&stop);
-        for stage in ports
-            .stages
-            .names()
-            .await
-            .map_err(|fault| told(fault.into()))?
-        {
-            self.sweep_stage(ports, &stage, (hold, &mut swept))
-                .await
-                .map_err(told)?;
+        for name in names {
+            if let Err(stop) = self.sweep_stage(ports, &name, (hold, &mut swept)).await {
+                swept.troubles.push(messages::sweep_trouble(&stop));
+            }
         }
         Ok(swept)
     }
@@ -72,10 +71,16 @@ impl Sweeper {
         (hold, swept): (&Hold, &mut Swept),
     ) -> Result<(), Stop> {
         let stage = update::read(ports, name).await?;
-        for (of, because) in self.ended(ports, &stage).await? {
-            let at = seconds(ports.clock.now());
-            update::update(ports, name, |stage| stage.abandon(&of, because, at)).await?;
-            swept.abandoned.push(of);
+        let on_their_way = stage
+            .all_versions()
+            .filter(|(_, version)| version.state.is_on_its_way());
+        for (of, version) in on_their_way {
+            match self.abandon_if_ended(ports, name, (&of, version)).await {
+                Ok(true) => swept.abandoned.push(of),
+                // It is still wanted; or it went live meanwhile, or another sweep was faster.
+                Ok(false) | Err(Stop::Refused(_)) => {}
+                Err(stop) => swept.troubles.push(messages::sweep_trouble(&stop)),
+            }
         }
         for of in update::read(ports, name).await?.unreachable() {
             match retire(ports, name, &of, hold).await {
@@ -84,46 +89,52 @@ impl Sweeper {
                 Ok(Retired::Stuck(why)) => swept.stuck.push((of, why)),
                 // Somebody has come to need it, or another sweep was faster.
                 Err(Stop::Refused(_)) => {}
-                Err(stop) => return Err(stop),
+                Err(stop) => swept.troubles.push(messages::sweep_trouble(&stop)),
             }
         }
         Ok(())
     }
 
-    /// The blues that nobody will promote any more, each with why.
-    async fn ended(
+    /// Gives the version up if nobody will promote it any more. Tells whether it did.
+    async fn abandon_if_ended(
         &self,
         ports: &Ports,
-        stage: &Stage,
-    ) -> Result<Vec<(VersionRef, &'static str)>, Stop> {
-        let mut ended = Vec::new();
-        let now = seconds(ports.clock.now());
-        for (of, version) in stage
-            .all_versions()
-            .filter(|(_, version)| version.state.is_on_its_way())
-        {
-            let status = ports.jobs.execution(&version.execution).await?;
-            let because = match status {
-                _ if now >= version.expires_at => Some("nobody promoted it in time"),
-                ExecutionStatus::Running => None,
-                ExecutionStatus::Succeeded => {
-                    Some("its pipeline execution ended without promoting it")
-                }
-                ExecutionStatus::Over => Some("its pipeline execution was stopped or superseded"),
-                ExecutionStatus::Unknown => {
-                    Some("CodePipeline does not know its pipeline execution any more")
-                }
-                ExecutionStatus::Failed if self.grace_is_over(ports, &version.execution) => {
-                    Some("its pipeline execution failed and was not retried")
-                }
-                ExecutionStatus::Failed => None,
-            };
-            if status != ExecutionStatus::Failed {
-                self.forget(&version.execution);
-            }
-            ended.extend(because.map(|because| (of, because)));
+        stage: &StageName,
+        (of, version): (&VersionRef, &Version),
+    ) -> Result<bool, Stop> {
+        let Some(because) = self.why_ended(ports, version).await? else {
+            return Ok(false);
+        };
+        let at = seconds(ports.clock.now());
+        update::update(ports, stage, |stage| stage.abandon(of, because, at)).await?;
+        Ok(true)
+    }
+
+    /// Why nobody will promote the version any more, if so.
+    async fn why_ended(
+        &self,
+        ports: &Ports,
+        version: &Version,
+    ) -> Result<Option<&'static str>, Stop> {
+        if seconds(ports.clock.now()) >= version.expires_at {
+            return Ok(Some("nobody promoted it in time"));
         }
-        Ok(ended)
+        let status = ports.jobs.execution(&version.execution).await?;
+        if status != ExecutionStatus::Failed {
+            self.forget(&version.execution);
+        }
+        Ok(match status {
+            ExecutionStatus::Running => None,
+            ExecutionStatus::Succeeded => Some("its pipeline execution ended without promoting it"),
+            ExecutionStatus::Over => Some("its pipeline execution was stopped or superseded"),
+            ExecutionStatus::Unknown => {
+                Some("CodePipeline does not know its pipeline execution any more")
+            }
+            ExecutionStatus::Failed if self.grace_is_over(ports, &version.execution) => {
+                Some("its pipeline execution failed and was not retried")
+            }
+            ExecutionStatus::Failed => None,
+        })
     }
 
     fn grace_is_over(&self, ports: &Ports, execution: &Execution) -> bool {

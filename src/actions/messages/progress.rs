@@ -149,7 +149,7 @@ pub(in crate::actions) fn promoted(
     text + "."
 }
 
-/// Why a sweep stopped early.
-pub(in crate::actions) fn sweep_stopped(stop: &Stop) -> String {
+/// What went wrong while a stage was swept, for the worker's log.
+pub(in crate::actions) fn sweep_trouble(stop: &Stop) -> String {
     explain(stop).because
 }
