@@ -27,6 +27,10 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How often a run may be started anew because its worker died or was stopped.
 const MOST_ATTEMPTS: u32 = 5;
 
+/// The pause before a run is given back for which there was no place: each try downloads the artifact anew, and another
+/// worker may have a place.
+const PAUSE_WHEN_FULL: Duration = Duration::from_secs(5);
+
 /// How often a run on this machine is looked at for its progress.
 const PROGRESS: Duration = Duration::from_secs(5);
 
@@ -93,7 +97,10 @@ async fn start(
     };
     let spec = prepare(turn, properties, &subject).await?;
     match turn.ports.test_runs.start(spec).await? {
-        Start::Full => turn.go_on(run.as_str(), messages::no_free_place()),
+        Start::Full => {
+            turn.hold.pause(PAUSE_WHEN_FULL).await;
+            turn.go_on(run.as_str(), messages::no_free_place())
+        }
         Start::Started => {
             turn.carried.run = Some(CarriedRun {
                 id: run.clone(),
