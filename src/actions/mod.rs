@@ -40,7 +40,7 @@ const PAUSE_AFTER_A_FAULT: Duration = Duration::from_secs(5);
 pub async fn act(ports: &Ports, job: &Job, hold: &Hold) -> Verdict {
     let mut turn = match Turn::begin(ports, job, hold) {
         Ok(turn) => turn,
-        Err(stop) => return Verdict::Failed(messages::failure(job, &stop, &Standing::Untouched)),
+        Err(stop) => return Verdict::Failed(messages::failure(job, &stop, &Standing::of(job))),
     };
     let played = match job.action {
         ActionKind::DeployBlue => deploy_blue::play(&mut turn).await,
@@ -88,10 +88,22 @@ struct Turn<'a> {
 enum Standing {
     /// It made nothing.
     Untouched,
+    /// It may have made something, and could not find out; the sweep sees to it.
+    Unknown,
     /// The stack that it made is gone.
     Removed(String),
     /// The stack that it made is being deleted; the sweep sees it through.
     BeingRemoved(String),
+}
+
+impl Standing {
+    /// How things stand before anything was looked at: an earlier job of the action execution may have made something.
+    fn of(job: &Job) -> Self {
+        match job.token {
+            None => Self::Untouched,
+            Some(_) => Self::Unknown,
+        }
+    }
 }
 
 impl<'a> Turn<'a> {
@@ -102,7 +114,7 @@ impl<'a> Turn<'a> {
             job,
             hold,
             carried: Carried::of(job, deadline)?,
-            standing: Standing::Untouched,
+            standing: Standing::of(job),
         })
     }
 

@@ -30,7 +30,7 @@ use bluestage::release::{ServiceName, Stage, StageName, Version, VersionRef};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::line::Break;
-pub(crate) use self::release::{Played, Release};
+pub(crate) use self::release::Release;
 pub(crate) use self::runs::Command;
 pub(crate) use self::stages::Landed;
 

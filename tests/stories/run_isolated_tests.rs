@@ -58,17 +58,27 @@ async fn tests_that_fail_are_named_and_the_version_stays_to_be_looked_at() {
     world.release("billing").goes_live().await;
     let orders = world.release("orders").wired_to("billing");
     orders.deploy().await.done();
-    world.script.next_run(Command::fails("checkout pays once", "expected 1, got 2"));
+    world
+        .script
+        .next_run(Command::fails("checkout pays once", "expected 1, got 2"));
     let failure = orders.test().await.failed();
     assert_eq!(failure.cause, Cause::TestsFailed);
     let told = failure.message.as_str();
     let version = orders.version();
-    for part in ["1 of 3 tests failed", "checkout pays once: expected 1, got 2", "tested against billing v1-", "s3://memory/runs/"] {
+    for part in [
+        "1 of 3 tests failed",
+        "checkout pays once: expected 1, got 2",
+        "tested against billing v1-",
+        "s3://memory/runs/",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert_eq!(version.state, State::Blue);
     assert_eq!(version.run.as_ref().unwrap().outcome, RunOutcome::Failed);
-    assert_eq!(failure.external_id.unwrap().as_str(), version.run.unwrap().id.as_str());
+    assert_eq!(
+        failure.external_id.unwrap().as_str(),
+        version.run.unwrap().id.as_str()
+    );
     assert!(world.stacks.names().contains(&version.stack.name));
 }
 
@@ -90,9 +100,21 @@ async fn a_long_run_tells_its_progress_and_keeps_its_id() {
     world.script.next_run(Command::passes(1).after(30));
     let played = orders.test().await;
     assert!(played.turns.len() > 5, "{}", played.turns.len());
-    assert!(played.turns[2].summary.as_str().contains("beat "), "{}", played.turns[2].summary);
-    assert!(played.turns.iter().all(|turn| turn.external_id == played.turns[0].external_id));
-    assert_eq!(played.done().variables["Run"], world.script.given()[0].run.as_str());
+    assert!(
+        played.turns[2].summary.as_str().contains("beat "),
+        "{}",
+        played.turns[2].summary
+    );
+    assert!(
+        played
+            .turns
+            .iter()
+            .all(|turn| turn.external_id == played.turns[0].external_id)
+    );
+    assert_eq!(
+        played.done().variables["Run"],
+        world.script.given()[0].run.as_str()
+    );
     assert_eq!(world.script.given().len(), 1);
 }
 
@@ -112,7 +134,11 @@ async fn a_run_on_another_machine_is_followed_by_its_record() {
             }
         }
     }
-    assert_eq!(world.script.given().len(), 1, "a run that beats is not started anew");
+    assert_eq!(
+        world.script.given().len(),
+        1,
+        "a run that beats is not started anew"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,16 +155,27 @@ async fn a_run_whose_worker_died_is_started_anew_only_after_the_lease_was_watche
     let Verdict::Continue(more) = world.turn_on("b", &job).await.unwrap() else {
         panic!("the run is lost, not ended");
     };
-    assert_eq!(world.elapsed() - before, HOLD, "nobody has watched it before");
+    assert_eq!(
+        world.elapsed() - before,
+        HOLD,
+        "nobody has watched it before"
+    );
     assert_eq!(more.external_id.as_str(), lost.as_str());
     let job = next(&job, &more, 2);
     let Verdict::Continue(more) = world.turn_on("b", &job).await.unwrap() else {
         panic!("the run is started anew");
     };
-    assert_ne!(more.external_id.as_str(), lost.as_str(), "a new attempt has a new name");
+    assert_ne!(
+        more.external_id.as_str(),
+        lost.as_str(),
+        "a new attempt has a new name"
+    );
     assert!(world.elapsed() - before <= HOLD + Duration::from_secs(4));
     assert_eq!(world.script.given().len(), 2);
-    assert_eq!(orders.version().run.unwrap().id.as_str(), more.external_id.as_str());
+    assert_eq!(
+        orders.version().run.unwrap().id.as_str(),
+        more.external_id.as_str()
+    );
     orders.go_on(next(&job, &more, 3)).await;
 }
 
@@ -189,7 +226,11 @@ async fn a_run_that_is_lost_again_and_again_is_given_up() {
     };
     assert_eq!(world.script.given().len(), 5);
     assert_eq!(failure.cause, Cause::Unavailable);
-    assert!(failure.message.as_str().contains("5 attempts"), "{}", failure.message);
+    assert!(
+        failure.message.as_str().contains("5 attempts"),
+        "{}",
+        failure.message
+    );
     assert_eq!(orders.version().run.unwrap().outcome, RunOutcome::Failed);
 }
 
@@ -204,7 +245,11 @@ async fn the_late_result_of_a_replaced_run_is_discarded() {
     orders.test().await.failed();
     let late = orders.go_on(old).await.failed();
     assert_eq!(late.cause, Cause::OutOfDate);
-    assert!(late.message.as_str().contains("a newer run"), "{}", late.message);
+    assert!(
+        late.message.as_str().contains("a newer run"),
+        "{}",
+        late.message
+    );
     assert_eq!(orders.version().run.unwrap().outcome, RunOutcome::Failed);
     assert_ne!(orders.version().state, State::Tested);
 }
@@ -221,7 +266,11 @@ async fn the_late_result_of_an_abandoned_version_is_discarded() {
     world.sweep().await.unwrap();
     let late = orders.go_on(job).await.failed();
     assert_eq!(late.cause, Cause::OutOfDate);
-    assert!(late.message.as_str().contains("stopped or superseded"), "{}", late.message);
+    assert!(
+        late.message.as_str().contains("stopped or superseded"),
+        "{}",
+        late.message
+    );
     assert!(orders.version().tested.is_none());
 }
 
@@ -276,10 +325,16 @@ async fn a_run_that_never_ends_is_stopped_at_the_deadline_and_noted_as_failed() 
     assert!((300..330).contains(&took), "{took} s");
     assert_eq!(failure.cause, Cause::Unavailable);
     let told = failure.message.as_str();
-    assert!(told.contains("its time is over") && told.contains("TimeoutMinutes"), "{told}");
+    assert!(
+        told.contains("its time is over") && told.contains("TimeoutMinutes"),
+        "{told}"
+    );
     let run = orders.version().run.unwrap();
     assert_eq!(run.outcome, RunOutcome::Failed);
-    assert_eq!(world.records.record(&run.id).unwrap().status, RunStatus::Stopped);
+    assert_eq!(
+        world.records.record(&run.id).unwrap().status,
+        RunStatus::Stopped
+    );
     assert!(world.machine("a").runs().is_empty());
     assert_eq!(world.script.given()[0].time_limit.as_secs(), 300);
 }
@@ -287,7 +342,11 @@ async fn a_run_that_never_ends_is_stopped_at_the_deadline_and_noted_as_failed() 
 #[tokio::test(start_paused = true)]
 async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
     let world = Memory::new();
-    let billing = world.release("billing").output("Queue-Name", "q-${AWS::StackName}").goes_live().await;
+    let billing = world
+        .release("billing")
+        .output("Queue-Name", "q-${AWS::StackName}")
+        .goes_live()
+        .await;
     let own = json!([
         {"name": "PLAIN", "value": "x"},
         {"name": "PEER", "value": {"Fn::GetLive": ["billing", "Url"]}, "type": "PLAINTEXT"},
@@ -304,7 +363,9 @@ async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
     orders.test().await.done();
 
     let given = &world.script.given()[1..];
-    let ours = given.iter().find(|given| given.environment["BLUESTAGE_SERVICE"] == "orders");
+    let ours = given
+        .iter()
+        .find(|given| given.environment["BLUESTAGE_SERVICE"] == "orders");
     let given = ours.unwrap();
     let version = orders.version();
     let expected = [
@@ -314,8 +375,14 @@ async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
         ("BLUESTAGE_RUN", given.run.to_string()),
         ("APP_STACK_NAME", version.stack.name.clone()),
         ("BLUE_URL", format!("https://{}", version.stack.name)),
-        ("LIVE_BILLING_URL", format!("https://{}", billing.stack.name)),
-        ("LIVE_BILLING_QUEUE_NAME", format!("q-{}", billing.stack.name)),
+        (
+            "LIVE_BILLING_URL",
+            format!("https://{}", billing.stack.name),
+        ),
+        (
+            "LIVE_BILLING_QUEUE_NAME",
+            format!("q-{}", billing.stack.name),
+        ),
         ("PLAIN", "x".to_owned()),
         ("PEER", format!("https://{}", billing.stack.name)),
         ("SELF", format!("https://{}", version.stack.name)),
@@ -324,13 +391,25 @@ async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
     for (name, value) in &expected {
         assert_eq!(given.environment.get(*name), Some(value), "{name}");
     }
-    assert_eq!(given.environment.len(), expected.len() + 1, "and BLUESTAGE_VIEW");
+    assert_eq!(
+        given.environment.len(),
+        expected.len() + 1,
+        "and BLUESTAGE_VIEW"
+    );
     assert_eq!(given.command, "make test");
-    assert!(given.files.contains(&"Makefile".to_owned()), "{:?}", given.files);
+    assert!(
+        given.files.contains(&"Makefile".to_owned()),
+        "{:?}",
+        given.files
+    );
     let view = &given.view;
     assert_eq!(view["blue"]["version"], json!(version.id));
     assert_eq!(view["blue"]["stackId"], json!(version.stack.id));
-    assert_eq!(view["view"]["billing"]["version"], json!(billing.id), "not what is live by now");
+    assert_eq!(
+        view["view"]["billing"]["version"],
+        json!(billing.id),
+        "not what is live by now"
+    );
     assert_eq!(view, &given.certificate);
 }
 
@@ -339,7 +418,11 @@ async fn tests_without_a_deployed_version_say_what_is_missing() {
     let world = Memory::new();
     let failure = world.release("orders").test().await.failed();
     assert_eq!(failure.cause, Cause::Misconfigured);
-    assert!(failure.message.as_str().contains("Put DeployBlue"), "{}", failure.message);
+    assert!(
+        failure.message.as_str().contains("Put DeployBlue"),
+        "{}",
+        failure.message
+    );
     assert!(world.stages.history().is_empty());
 }
 
@@ -348,10 +431,16 @@ async fn a_service_that_is_not_in_the_view_cannot_be_asked_for_an_output() {
     let world = Memory::new();
     world.release("billing").goes_live().await;
     let own = json!([{"name": "PEER", "value": {"Fn::GetLive": ["billing", "Url"]}}]).to_string();
-    let orders = world.release("orders").with(TEST, "EnvironmentVariables", &own);
+    let orders = world
+        .release("orders")
+        .with(TEST, "EnvironmentVariables", &own);
     orders.deploy().await.done();
     let failure = orders.test().await.failed();
-    assert!(failure.message.as_str().contains("DependsOn"), "{}", failure.message);
+    assert!(
+        failure.message.as_str().contains("DependsOn"),
+        "{}",
+        failure.message
+    );
 
     let orders = world
         .release("orders")

@@ -79,15 +79,18 @@ fn headline(job: &Job, stop: &Stop) -> String {
 fn stands(action: ActionKind, standing: &Standing) -> String {
     match (action, standing) {
         (_, Standing::Removed(stack)) => {
-            format!("Stack {stack} was removed. What is live is as it was.")
+            format!("Nothing is left of stack {stack}. What is live is as it was.")
         }
         (_, Standing::BeingRemoved(stack)) => {
             format!("Stack {stack} is being removed. What is live is as it was.")
         }
+        (ActionKind::DeployBlue, Standing::Unknown) => {
+            "What it may have begun is removed once the pipeline execution is over. What is live is as it was.".to_owned()
+        }
         (ActionKind::DeployBlue, Standing::Untouched) => {
             "Nothing was made. What is live is as it was.".to_owned()
         }
-        (ActionKind::RunIsolatedTests | ActionKind::Promote, Standing::Untouched) => {
+        (ActionKind::RunIsolatedTests | ActionKind::Promote, _) => {
             "What is live is as it was.".to_owned()
         }
     }
