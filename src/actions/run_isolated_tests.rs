@@ -48,9 +48,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         Watched::Lost(attempt) if attempt < MOST_ATTEMPTS => {
             start(turn, &properties, attempt + 1).await
         }
-        Watched::Lost(_) => Err(Stop::DeadlinePassed {
-            waiting_for: messages::run_keeps_dying(MOST_ATTEMPTS),
-        }),
+        Watched::Lost(attempts) => Err(Stop::RunsLost { attempts }),
     }
 }
 

@@ -30,6 +30,11 @@ pub(crate) enum Stop {
         /// What it was waiting for.
         waiting_for: String,
     },
+    /// Every run that was started was lost.
+    RunsLost {
+        /// How many there were.
+        attempts: u32,
+    },
     /// Too many others wrote the stage document at the same time.
     Contended(StageName),
     /// The continuation token is not one that this worker wrote.
@@ -68,6 +73,7 @@ impl Stop {
             | Self::StackFailed { .. }
             | Self::TestsFailed(_)
             | Self::DeadlinePassed { .. }
+            | Self::RunsLost { .. }
             | Self::UnreadableToken
             | Self::Workspace(_) => false,
         }

@@ -1,7 +1,7 @@
 //! What is said while an action goes on, and when it is done.
 
 use super::refusals::{refused, skewed};
-use super::{explain, list, tested_against};
+use super::{counted, explain, list, tested_against};
 use crate::actions::properties::PropertyError;
 use crate::actions::stop::Stop;
 use crate::ports::{FailedResource, Job, RunEnd, Text};
@@ -15,8 +15,8 @@ pub(in crate::actions) fn trying_again(stop: &Stop) -> String {
 /// The failure of an action whose story panicked.
 pub(in crate::actions) fn panicked(job: &Job, what: &str) -> String {
     format!(
-        "{} ran into a bug of bluestage: {what}. Please report it with the worker's log of job {}. What is live is as \
-         it was; what was begun is cleaned up by the sweep.",
+        "{} ran into a bug of bluestage: {what}. Please report it with the worker's log of job {}. Retrying it is \
+         harmless; what was begun and is not retried is removed once the pipeline execution is over.",
         job.action, job.id
     )
 }
@@ -94,12 +94,7 @@ pub(in crate::actions) fn tests_running(progress: &str) -> String {
 
 /// That a run waits for its turn.
 pub(in crate::actions) fn no_free_place() -> String {
-    "The tests wait: as many runs as this worker takes are on it.".to_owned()
-}
-
-/// That a run was lost too often.
-pub(in crate::actions) fn run_keeps_dying(attempts: u32) -> String {
-    format!("its worker died or was stopped in each of {attempts} attempts")
+    "The tests wait for a place: this worker runs as many as it takes at once.".to_owned()
 }
 
 /// That an action that needs one has no input artifact.
@@ -118,12 +113,13 @@ pub(in crate::actions) fn tests_passed(
 ) -> String {
     let seconds = end.ended_at.saturating_sub(end.started_at);
     let count = match end.totals {
-        Some(totals) if totals.skipped > 0 => format!(
-            "{} tests passed, {} skipped",
-            totals.tests - totals.skipped,
-            totals.skipped
-        ),
-        Some(totals) => format!("{} tests passed", totals.tests),
+        Some(totals) => {
+            let passed = counted(totals.tests.saturating_sub(totals.skipped));
+            match totals.skipped {
+                0 => format!("{passed} passed"),
+                skipped => format!("{passed} passed, {skipped} skipped"),
+            }
+        }
         None => "The tests passed".to_owned(),
     };
     format!("{count} in {seconds} s: {of}{}.", tested_against(against))
