@@ -22,6 +22,9 @@ mod update;
 mod values;
 mod workspace;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, SystemTime};
 
 pub use hold::Hold;
