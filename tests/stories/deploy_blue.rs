@@ -401,3 +401,196 @@ async fn a_document_of_a_newer_bluestage_is_left_alone() {
     );
     assert!(world.stages.history().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_property_that_is_wrong_fails_before_anything_is_asked_for() {
+    let world = Memory::new();
+    for (name, value) in [
+        ("Service", "1st"),
+        ("TemplatePath", "template.json"),
+        ("ParameterOverrides", "[]"),
+        ("RoleArn", "deployer"),
+        ("TimeoutMinutes", "0"),
+        ("Surprise", "x"),
+    ] {
+        let failure = world
+            .release("orders")
+            .with(DEPLOY, name, value)
+            .deploy()
+            .await
+            .failed();
+        assert_eq!(failure.cause, Cause::Misconfigured);
+        let told = failure.message.as_str();
+        assert!(told.contains(&format!("property {name} ")), "{told}");
+    }
+    assert!(world.line.trail().is_empty(), "{:?}", world.line.trail());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_template_does_not_fit_is_told_before_the_version_begins() {
+    let world = Memory::new();
+    let named = |name, value| world.release("orders").with(DEPLOY, name, value);
+    for (release, why) in [
+        (
+            named("TemplatePath", "app::other.json"),
+            "which is not in the artifact app; it holds template.json",
+        ),
+        (
+            named("TemplatePath", "code::template.json"),
+            "the action's input artifacts are app",
+        ),
+        (
+            named("ParameterOverrides", r#"{"Colour": "blue"}"#),
+            "the template declares none",
+        ),
+        (
+            world.release("orders").given("Colour", json!("")).with(
+                DEPLOY,
+                "ParameterOverrides",
+                "",
+            ),
+            "no value to Colour",
+        ),
+        (
+            world.release("orders").file("template.json", "<html>"),
+            "could not validate the template",
+        ),
+    ] {
+        let failure = release.deploy().await.failed();
+        assert_eq!(failure.cause, Cause::Misconfigured);
+        let told = failure.message.as_str();
+        assert!(
+            told.contains(why) && told.contains("Nothing was made"),
+            "{why}: {told}"
+        );
+    }
+    assert!(world.stages.history().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_cannot_be_had_takes_the_version_back() {
+    let world = Memory::new();
+    for (value, why) in [
+        (
+            json!({"Fn::GetParam": ["app", "params.json", "Colour"]}),
+            "params.json, which is not in the artifact",
+        ),
+        (
+            json!({"Fn::GetBlue": "Url"}),
+            "here it can be Version, StackName",
+        ),
+        (
+            json!({"Fn::GetArtifactAtt": ["code", "URL"]}),
+            "the action's input artifacts are app",
+        ),
+    ] {
+        let failure = world
+            .release("orders")
+            .given("Colour", value)
+            .deploy()
+            .await
+            .failed();
+        let told = failure.message.as_str();
+        assert!(told.contains(why), "{told}");
+        assert!(world.versions("orders").is_empty());
+    }
+    assert!(world.stacks.events().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_circle_of_services_is_refused_and_spelled_out() {
+    let world = Memory::new();
+    world.release("billing").goes_live().await;
+    world
+        .release("orders")
+        .wired_to("billing")
+        .goes_live()
+        .await;
+    let failure = world
+        .release("billing")
+        .wired_to("orders")
+        .deploy()
+        .await
+        .failed();
+    let told = failure.message.as_str();
+    assert!(told.contains("billing → orders → billing"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_that_a_dependency_does_not_have_is_refused_with_those_it_has() {
+    let world = Memory::new();
+    world.release("billing").goes_live().await;
+    let value = json!({"Fn::GetLive": ["billing", "Uri"]});
+    let failure = world
+        .release("orders")
+        .given("Peer", value)
+        .deploy()
+        .await
+        .failed();
+    let told = failure.message.as_str();
+    assert!(
+        told.contains("the output Uri of billing v1-") && told.contains("which has Url"),
+        "{told}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_was_given_up_while_its_stack_was_made_is_not_brought_back() {
+    let world = Memory::new();
+    world.stacks.behave(|stacks| stacks.creating = 2);
+    let orders = world.release("orders");
+    let first = orders.job(DEPLOY);
+    let Some(Verdict::Continue(more)) = world.turn(&first).await else {
+        panic!("it takes several looks");
+    };
+    let blue = of("orders", &orders.version());
+    world.stages.meanwhile(move |stage| {
+        stage.abandon(&blue, "it was superseded", 0).unwrap();
+    });
+    let failure = orders.go_on(next(&first, &more, 1)).await.failed();
+    assert_eq!(failure.cause, Cause::OutOfDate);
+    assert!(
+        failure.message.as_str().contains("it was superseded"),
+        "{}",
+        failure.message
+    );
+    assert!(world.versions("orders").is_empty());
+    assert!(world.stacks.names().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_continues_what_this_worker_does_not_understand_does_not_claim_that_nothing_was_made()
+ {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    let mut job = orders.job(DEPLOY);
+    job.token = Some("{\"schema\": 9}".to_owned());
+    let Some(Verdict::Failed(failure)) = world.turn(&job).await else {
+        panic!("the token is not ours");
+    };
+    assert_eq!(failure.cause, Cause::Bug);
+    assert!(
+        !failure.message.as_str().contains("Nothing was made"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_cannot_look_at_the_stage_does_not_claim_that_nothing_was_made() {
+    let world = Memory::new();
+    world.stacks.behave(|stacks| stacks.creating = 5);
+    let orders = world.release("orders");
+    let first = orders.job(DEPLOY);
+    let Some(Verdict::Continue(more)) = world.turn(&first).await else {
+        panic!("it takes several looks");
+    };
+    world
+        .line
+        .breaks_later("stages.read", crate::memory::Break::Denied, 0, usize::MAX);
+    let failure = orders.go_on(next(&first, &more, 1)).await.failed();
+    assert_eq!(failure.cause, Cause::Denied);
+    let told = failure.message.as_str();
+    assert!(told.contains("What it may have begun is removed"), "{told}");
+}

@@ -1,6 +1,6 @@
 //! promote: the tested blue becomes live in one write, or stays what it is.
 
-use bluestage::ports::{ActionKind, Cause, ExecutionStatus};
+use bluestage::ports::{ActionKind, Cause, ExecutionStatus, Verdict};
 use bluestage::release::State;
 
 use crate::memory::{Memory, of, service};
@@ -252,4 +252,31 @@ async fn promoting_what_was_never_deployed_says_what_is_missing() {
         "{}",
         failure.message
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_whose_last_answer_is_lost_at_the_deadline_does_not_claim_that_nothing_changed()
+{
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.is_tested().await;
+    let job = orders.job(PROMOTE);
+    world
+        .line
+        .breaks("stages.read", crate::memory::Break::Unavailable);
+    let Some(Verdict::Continue(more)) = world.turn(&job).await else {
+        panic!("the fault passes");
+    };
+    world.pass(std::time::Duration::from_secs(60 * 60)).await;
+    world
+        .line
+        .breaks_later("stages.write", crate::memory::Break::LostAnswer, 1, 1);
+    let failure = orders
+        .go_on(crate::memory::release::next(&job, &more, 1))
+        .await
+        .failed();
+    assert_eq!(world.live("orders").unwrap().id, orders.version().id);
+    let told = failure.message.as_str();
+    assert!(told.contains("may have gone live all the same"), "{told}");
+    assert!(!told.contains("What is live is as it was"), "{told}");
 }

@@ -1,6 +1,7 @@
 //! The worker over a small CodePipeline: every job it takes gets one verdict, whatever happens.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -175,13 +176,25 @@ async fn every_action_is_polled_first_in_its_turn() {
     assert_eq!(first, ActionKind::ALL);
 }
 
-/// Stacks that bring whoever asks for them down.
-struct Bombs(Arc<dyn Stacks>);
+/// Stacks that bring whoever makes one down, and whoever reads one so many times.
+struct Bombs {
+    inner: Arc<dyn Stacks>,
+    reads: AtomicUsize,
+}
+
+impl Bombs {
+    fn beside(ports: &mut Ports, reads: usize) {
+        ports.stacks = Arc::new(Self {
+            inner: Arc::clone(&ports.stacks),
+            reads: AtomicUsize::new(reads),
+        });
+    }
+}
 
 #[async_trait]
 impl Stacks for Bombs {
     async fn declared(&self, template: &str) -> Result<Declared, Fault> {
-        self.0.declared(template).await
+        self.inner.declared(template).await
     }
 
     async fn ensure(&self, _: &StackSpec) -> Result<StackState, Fault> {
@@ -189,11 +202,17 @@ impl Stacks for Bombs {
     }
 
     async fn read(&self, stack: &StackRef) -> Result<StackState, Fault> {
-        self.0.read(stack).await
+        let left = self
+            .reads
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
+        assert!(left.is_err(), "the wheel came off while reading");
+        self.inner.read(stack).await
     }
 
     async fn delete(&self, stack: &StackRef) -> Result<(), Fault> {
-        self.0.delete(stack).await
+        self.inner.delete(stack).await
     }
 }
 
@@ -201,7 +220,7 @@ impl Stacks for Bombs {
 async fn a_panic_in_a_story_becomes_the_verdict_of_its_job_and_of_no_other() {
     let world = Memory::new();
     let mut ports = world.ports("a");
-    ports.stacks = Arc::new(Bombs(Arc::clone(&ports.stacks)));
+    Bombs::beside(&mut ports, 0);
     let (bad, good) = (
         world.release("orders").job(DEPLOY),
         world.release("mail").job(ActionKind::Promote),
@@ -422,21 +441,50 @@ async fn it_polls_slower_while_nothing_happens_and_backs_off_when_refused() {
     working.stop().await;
 }
 
+/// An orders whose pipeline execution is over.
+async fn over(world: &Memory) {
+    let orders = world.release("orders");
+    orders.deploy().await.done();
+    let over = bluestage::ports::ExecutionStatus::Over;
+    world.jobs.execution_is(&orders.execution_id, over);
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_sweeps_every_minute() {
     let world = Memory::new();
-    let orders = world.release("orders");
-    orders.deploy().await.done();
-    world.jobs.execution_is(
-        &orders.execution_id,
-        bluestage::ports::ExecutionStatus::Over,
-    );
+    over(&world).await;
     let working = Working::on(world.ports("a"), 1);
     until(&world, || world.versions("orders").is_empty()).await;
+    let took = world.elapsed().as_secs();
+    assert!((45..100).contains(&took), "{took} s");
+    working.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_sweep_ends_neither_the_sweeps_nor_the_jobs_beside_them() {
+    let world = Memory::new();
+    over(&world).await;
+    world.stacks.behave(|stacks| stacks.review = 1_000);
+    let mut ports = world.ports("a");
+    Bombs::beside(&mut ports, 2);
+    let working = Working::on(ports, 1);
+    until(&world, || world.versions("orders").is_empty()).await;
     assert!(
-        world.elapsed() < Duration::from_secs(100),
-        "{:?}",
-        world.elapsed()
+        world.elapsed() > Duration::from_secs(130),
+        "two sweeps came down"
     );
+    assert_eq!(working.stop().await, Ended::Cleanly);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_can_list_no_stage_is_tried_again() {
+    let world = Memory::new();
+    over(&world).await;
+    world
+        .line
+        .breaks_later("stages.names", Break::Unavailable, 0, 2);
+    let working = Working::on(world.ports("a"), 1);
+    until(&world, || world.versions("orders").is_empty()).await;
+    assert_eq!(world.line.broken(), 2);
     working.stop().await;
 }
