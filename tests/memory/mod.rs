@@ -12,6 +12,7 @@ pub(crate) mod artifacts;
 pub(crate) mod clock;
 pub(crate) mod jobs;
 pub(crate) mod line;
+pub(crate) mod records;
 pub(crate) mod release;
 pub(crate) mod runs;
 pub(crate) mod stacks;
@@ -49,7 +50,7 @@ pub(crate) struct Memory {
     pub(crate) stacks: Arc<stacks::MemoryStacks>,
     pub(crate) artifacts: Arc<artifacts::MemoryArtifacts>,
     pub(crate) script: Arc<runs::Script>,
-    pub(crate) records: Arc<runs::MemoryRecords>,
+    pub(crate) records: Arc<records::MemoryRecords>,
     pub(crate) dice: Arc<Dice>,
     machines: Mutex<BTreeMap<&'static str, Arc<runs::Machine>>>,
     sweeper: Sweeper,
@@ -72,7 +73,7 @@ impl Memory {
             stacks: Arc::new(stacks::MemoryStacks::new(Arc::clone(&line))),
             artifacts: Arc::new(artifacts::MemoryArtifacts::new(Arc::clone(&line))),
             script: Arc::default(),
-            records: Arc::new(runs::MemoryRecords::new(Arc::clone(&line))),
+            records: Arc::new(records::MemoryRecords::new(Arc::clone(&line))),
             dice: Arc::new(Dice::seeded(seed)),
             machines: Mutex::default(),
             sweeper: Sweeper::new(GRACE),

@@ -182,10 +182,6 @@ fn a_variable_of_another_form_says_what_is_wrong() {
             .why;
         assert!(told.contains(why), "{entry}: {told}");
     }
-    let told = parse_environment("EnvironmentVariables", "{}")
-        .unwrap_err()
-        .why;
-    assert!(told.contains("must be a JSON array"), "{told}");
 }
 
 #[test]
@@ -211,4 +207,12 @@ fn what_a_stack_is_wired_to_is_what_its_values_ask_for() {
         told,
         [("billing", vec!["Arn", "Url"]), ("mail", vec!["Url"])]
     );
+}
+
+#[test]
+fn variables_are_one_json_array() {
+    let told = parse_environment("EnvironmentVariables", "{}")
+        .unwrap_err()
+        .why;
+    assert!(told.contains("must be a JSON array"), "{told}");
 }
