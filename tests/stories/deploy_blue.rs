@@ -5,7 +5,7 @@ use bluestage::release::State;
 use serde_json::json;
 
 use crate::memory::release::next;
-use crate::memory::{Memory, of};
+use crate::memory::{Memory, Release, of};
 
 const DEPLOY: ActionKind = ActionKind::DeployBlue;
 
@@ -106,11 +106,9 @@ async fn the_pins_are_written_before_anything_is_created() {
     assert_eq!(names, ["stages.write", "stacks.ensure", "stages.write"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_stack_is_given_what_its_author_wrote() {
-    let world = Memory::new();
-    let billing = world.release("billing").goes_live().await;
-    let orders = world
+/// A release that uses everything that an author can write.
+fn with_everything(world: &Memory) -> Release<'_> {
+    world
         .release("orders")
         .wired_to("billing")
         .given("Stem", json!({"Fn::GetBlue": "StackName"}))
@@ -136,31 +134,47 @@ async fn the_stack_is_given_what_its_author_wrote() {
             "Capabilities",
             "CAPABILITY_IAM, CAPABILITY_AUTO_EXPAND",
         )
-        .with(DEPLOY, "RoleArn", "arn:aws:iam::1:role/deployer");
+        .with(DEPLOY, "RoleArn", "arn:aws:iam::1:role/deployer")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stack_is_given_the_parameters_that_its_author_wrote() {
+    let world = Memory::new();
+    let billing = world.release("billing").goes_live().await;
+    let orders = with_everything(&world);
     orders.deploy().await.done();
     let version = orders.version();
     let spec = world.stacks.spec(&version.stack.name);
-    assert_eq!(
-        spec.parameters["billingUrl"],
-        format!("https://{}", billing.stack.name)
-    );
-    assert_eq!(spec.parameters["Stem"], version.stack.name);
-    assert_eq!(spec.parameters["Version"], version.id.as_str());
-    assert_eq!(spec.parameters["Bucket"], "artifacts");
-    assert_eq!(
-        spec.parameters["Key"],
-        format!("source/{}", orders.execution_id)
-    );
-    assert_eq!(spec.parameters["Colour"], "blue");
-    assert_eq!(
-        spec.parameters["Size"], "3",
-        "the property overrides the file"
-    );
-    assert_eq!(spec.tags["team"], "shop");
-    assert_eq!(spec.tags["bluestage:stage"], "test");
-    assert_eq!(spec.tags["bluestage:service"], "orders");
-    assert_eq!(spec.tags["bluestage:version"], version.id.as_str());
-    assert_eq!(spec.tags["bluestage:execution"], orders.execution_id);
+    let expected = [
+        ("billingUrl", format!("https://{}", billing.stack.name)),
+        ("Stem", version.stack.name.clone()),
+        ("Version", version.id.to_string()),
+        ("Bucket", "artifacts".to_owned()),
+        ("Key", format!("source/{}", orders.execution_id)),
+        ("Colour", "blue".to_owned()),
+        ("Size", "3".to_owned()), // The property overrides the file.
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value));
+    assert_eq!(spec.parameters, expected.into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stack_carries_its_tags_capabilities_and_role() {
+    let world = Memory::new();
+    world.release("billing").goes_live().await;
+    let orders = with_everything(&world);
+    orders.deploy().await.done();
+    let version = orders.version();
+    let spec = world.stacks.spec(&version.stack.name);
+    let expected = [
+        ("team", "shop"),
+        ("bluestage:stage", "test"),
+        ("bluestage:service", "orders"),
+        ("bluestage:version", version.id.as_str()),
+        ("bluestage:execution", &orders.execution_id),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(spec.tags, expected.into());
     assert_eq!(
         spec.capabilities,
         ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]

@@ -1,10 +1,11 @@
 //! run-isolated-tests: a run that outlives jobs and workers, and of which only the newest result counts.
 
 use bluestage::ports::{ActionKind, Cause, Job, Verdict};
-use bluestage::release::{RunId, RunOutcome, State};
+use bluestage::release::{RunId, RunOutcome, State, Version};
 use serde_json::json;
 
 use crate::memory::release::next;
+use crate::memory::runs::Given;
 use crate::memory::{Command, Memory, Release};
 
 const TEST: ActionKind = ActionKind::RunIsolatedTests;
@@ -128,14 +129,11 @@ async fn what_the_run_leaves_becomes_the_output_artifact_also_when_tests_fail() 
     assert_eq!(world.artifacts.uploads(), [("reports".to_owned(), bundle)]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
-    let world = Memory::new();
-    let billing = world
-        .release("billing")
-        .output("Queue-Name", "q-${AWS::StackName}")
-        .goes_live()
-        .await;
+/// Orders, tested after billing, to which it is wired, was released once more. Tells the billing in its view.
+async fn tested_beside_a_newer_billing<'w>(world: &'w Memory) -> (Release<'w>, Version) {
+    let billing = world.release("billing");
+    let billing = billing.output("Queue-Name", "q-${AWS::StackName}");
+    let in_view = billing.goes_live().await;
     let own = json!([
         {"name": "PLAIN", "value": "x"},
         {"name": "PEER", "value": {"Fn::GetLive": ["billing", "Url"]}, "type": "PLAINTEXT"},
@@ -150,13 +148,21 @@ async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
     orders.deploy().await.done();
     world.release("billing").goes_live().await;
     orders.test().await.done();
+    (orders, in_view)
+}
 
-    let given = &world.script.given()[1..];
-    let ours = given
-        .iter()
-        .find(|given| given.environment["BLUESTAGE_SERVICE"] == "orders");
-    let given = ours.unwrap();
-    let version = orders.version();
+/// What the run of orders was given.
+fn given(world: &Memory) -> Given {
+    let given = world.script.given().into_iter();
+    let mut ours = given.filter(|given| given.environment["BLUESTAGE_SERVICE"] == "orders");
+    ours.next().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
+    let world = Memory::new();
+    let (orders, billing) = tested_beside_a_newer_billing(&world).await;
+    let (given, version) = (given(&world), orders.version());
     let expected = [
         ("BLUESTAGE_STAGE", "test".to_owned()),
         ("BLUESTAGE_SERVICE", "orders".to_owned()),
@@ -185,21 +191,31 @@ async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
         expected.len() + 1,
         "and BLUESTAGE_VIEW"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_view_file_and_the_certificate_tell_the_versions_that_were_tested() {
+    let world = Memory::new();
+    let (orders, billing) = tested_beside_a_newer_billing(&world).await;
+    let (given, version) = (given(&world), orders.version());
+    assert_ne!(world.live("billing").unwrap().id, billing.id);
+    assert_eq!(given.view["blue"]["version"], json!(version.id));
+    assert_eq!(given.view["blue"]["stackId"], json!(version.stack.id));
+    assert_eq!(given.view["view"]["billing"]["version"], json!(billing.id));
+    assert_eq!(given.view, given.certificate);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_command_runs_in_the_unpacked_artifact() {
+    let world = Memory::new();
+    tested_beside_a_newer_billing(&world).await;
+    let given = given(&world);
     assert_eq!(given.command, "make test");
     assert!(
         given.files.contains(&"Makefile".to_owned()),
         "{:?}",
         given.files
     );
-    let view = &given.view;
-    assert_eq!(view["blue"]["version"], json!(version.id));
-    assert_eq!(view["blue"]["stackId"], json!(version.stack.id));
-    assert_eq!(
-        view["view"]["billing"]["version"],
-        json!(billing.id),
-        "not what is live by now"
-    );
-    assert_eq!(view, &given.certificate);
 }
 
 #[tokio::test(start_paused = true)]

@@ -314,7 +314,11 @@ async fn a_sweep_in_which_any_one_call_breaks_is_made_good_by_the_next() {
             }
             world.sweep().await.unwrap();
             let told = format!("{how:?} at call {number}");
-            assert_eq!(world.stacks.names(), [kept.stack.name.clone()], "{told}");
+            assert_eq!(
+                world.stacks.names(),
+                std::slice::from_ref(&kept.stack.name),
+                "{told}"
+            );
             assert!(world.versions("orders").is_empty(), "{told}");
         }
     }
