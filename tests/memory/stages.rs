@@ -11,13 +11,16 @@ use super::line::Line;
 
 type Transition = Box<dyn FnOnce(&mut Stage) + Send>;
 
+/// What is about to be written when somebody else comes first.
+type When = Box<dyn Fn(&Stage) -> bool + Send>;
+
 #[derive(Default)]
 struct Objects {
     bytes: BTreeMap<StageName, Vec<u8>>,
     /// Every document that was ever stored, oldest first.
     history: Vec<Stage>,
-    /// What somebody else does just before each of the next writes.
-    meanwhile: VecDeque<Transition>,
+    /// What somebody else does just before the next writes of this kind.
+    meanwhile: VecDeque<(When, Transition)>,
     /// Answers of the next writes: a conflict, whether or not the write has landed.
     conflicts: VecDeque<Landed>,
 }
@@ -59,8 +62,18 @@ impl MemoryStages {
 
     /// Somebody else changes the stage just before the next write that was not yet spoken for.
     pub(crate) fn meanwhile(&self, transition: impl FnOnce(&mut Stage) + Send + 'static) {
+        self.meanwhile_when(|_| true, transition);
+    }
+
+    /// Somebody else changes the stage just before the first write that would make it so.
+    pub(crate) fn meanwhile_when(
+        &self,
+        when: impl Fn(&Stage) -> bool + Send + 'static,
+        transition: impl FnOnce(&mut Stage) + Send + 'static,
+    ) {
         let mut objects = self.objects.lock().unwrap();
-        objects.meanwhile.push_back(Box::new(transition));
+        let planned = (Box::new(when) as When, Box::new(transition) as Transition);
+        objects.meanwhile.push_back(planned);
     }
 
     /// The next write is answered with a conflict.
@@ -82,7 +95,12 @@ impl MemoryStages {
 
     fn try_write(&self, stage: &Stage, after: Option<&Etag>) -> Written {
         let mut objects = self.objects.lock().unwrap();
-        if let Some(transition) = objects.meanwhile.pop_front() {
+        let comes_first = objects
+            .meanwhile
+            .front()
+            .is_some_and(|(when, _)| when(stage));
+        let other = comes_first.then(|| objects.meanwhile.pop_front());
+        if let Some((_, transition)) = other.flatten() {
             let bytes = objects.bytes.get(&stage.name);
             let mut other = bytes.map_or_else(
                 || Stage::empty(stage.name.clone()),

@@ -139,17 +139,22 @@ async fn skew_that_only_the_last_write_can_see_is_refused_too() {
     let orders = world.release("orders").wired_to("billing");
     orders.is_tested().await;
     let newer = world.release("billing").is_tested().await;
-    // The intent is written; then, just before the last write, billing is promoted.
-    world.stages.meanwhile(|_| {});
     let newer = of("billing", &newer);
-    world.stages.meanwhile(move |stage| {
-        let billing = stage.services.get_mut(&newer.service).unwrap();
-        billing.live = Some(newer.version.clone());
-    });
-    world.stages.meanwhile(|_| {});
+    world.stages.meanwhile_when(
+        |stage| stage.live(&service("orders")).is_some(),
+        move |stage| {
+            let billing = stage.services.get_mut(&newer.service).unwrap();
+            billing.live = Some(newer.version.clone());
+        },
+    );
     let failure = orders.promote().await.failed();
     assert_eq!(failure.cause, Cause::OutOfDate, "{}", failure.message);
     assert!(world.live("orders").is_none());
+    assert_eq!(
+        orders.version().state,
+        State::Promoting,
+        "the intent was written before"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -323,3 +323,26 @@ async fn a_sweep_in_which_any_one_call_breaks_is_made_good_by_the_next() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_comes_to_be_needed_while_it_is_marked_keeps_its_stack() {
+    let world = Memory::new();
+    let orders = blue(&world, ExecutionStatus::Over).await;
+    let version = of("orders", &orders.version());
+    let (marked, kept) = (version.clone(), version);
+    world.stages.meanwhile_when(
+        move |stage| {
+            stage
+                .version(&marked)
+                .is_some_and(|version| version.state == State::Retiring)
+        },
+        move |stage| {
+            let orders = stage.services.get_mut(&kept.service).unwrap();
+            orders.previous.push(kept.version.clone());
+        },
+    );
+    let swept = world.sweep().await.unwrap();
+    assert_eq!(swept.retired, []);
+    assert_eq!(orders.version().state, State::Abandoned);
+    assert_eq!(world.stacks.names(), [orders.version().stack.name]);
+}
