@@ -69,8 +69,15 @@ pub(super) async fn give_up(turn: &mut Turn<'_>, stop: &Stop) {
     let Ok(properties) = DeployBlue::of(turn.job) else {
         return;
     };
-    let Ok(Blue { of, stack, .. }) = begun(turn, &properties).await else {
-        return;
+    let Blue { of, stack, .. } = match begun(turn, &properties).await {
+        Ok(blue) => blue,
+        Err(stop) => {
+            turn.standing = match stop {
+                Stop::Refused(_) => Standing::Untouched,
+                _ => Standing::Unknown,
+            };
+            return;
+        }
     };
     let (at, why) = (turn.now(), messages::why_abandoned(stop));
     let given_up = turn

@@ -29,6 +29,9 @@ mod updating;
 mod values;
 mod workspace;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, SystemTime};
 
 pub use hold::Hold;
@@ -57,7 +60,7 @@ pub struct Limits {
 pub async fn act(ports: &Ports, limits: Limits, job: &Job, hold: &Hold) -> Verdict {
     let mut turn = match Turn::begin(ports, limits, job, hold) {
         Ok(turn) => turn,
-        Err(stop) => return Verdict::Failed(messages::failure(job, &stop, &Standing::Untouched)),
+        Err(stop) => return Verdict::Failed(messages::failure(job, &stop, &Standing::of(job))),
     };
     let played = match job.action {
         ActionKind::DeployBlue => deploy_blue::play(&mut turn).await,
@@ -106,10 +109,22 @@ struct Turn<'a> {
 enum Standing {
     /// It made nothing.
     Untouched,
+    /// It may have made something, and could not find out; the sweep sees to it.
+    Unknown,
     /// The stack that it made is gone.
     Removed(String),
     /// The stack that it made is being deleted; the sweep sees it through.
     BeingRemoved(String),
+}
+
+impl Standing {
+    /// How things stand before anything was looked at: an earlier job of the action execution may have made something.
+    fn of(job: &Job) -> Self {
+        match job.token {
+            None => Self::Untouched,
+            Some(_) => Self::Unknown,
+        }
+    }
 }
 
 impl<'a> Turn<'a> {
@@ -121,7 +136,7 @@ impl<'a> Turn<'a> {
             job,
             hold,
             carried: Carried::of(job, deadline)?,
-            standing: Standing::Untouched,
+            standing: Standing::of(job),
         })
     }
 

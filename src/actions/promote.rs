@@ -26,7 +26,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         version: version.id.clone(),
     };
     turn.is_about(&of);
-    let seen = look_at_stack(turn, &of, version).await?;
+    let seen = look_at_stack(turn, version).await?;
     let terms = Promotion {
         on_skew: properties.on_skew,
         keep: properties.keep,
@@ -139,11 +139,7 @@ async fn rebind_consumers(turn: &Turn<'_>, stage: &Stage, of: &VersionRef) -> St
 }
 
 /// The stack as it is now, so that what goes live is what was tested.
-async fn look_at_stack(
-    turn: &Turn<'_>,
-    of: &VersionRef,
-    version: &Version,
-) -> Result<StackSeen, Stop> {
+async fn look_at_stack(turn: &Turn<'_>, version: &Version) -> Result<StackSeen, Stop> {
     if let (Some(Green::TurningOn | Green::On), Some(tested)) = (version.green, &version.tested) {
         // It was looked at before; since then we are changing it ourselves.
         return Ok(StackSeen {
@@ -151,24 +147,20 @@ async fn look_at_stack(
             changed_at: tested.stack_changed_at.clone(),
         });
     }
-    match turn.ports.stacks.read(&version.stack).await? {
-        StackState::Ready(ready) => Ok(StackSeen {
+    Ok(match turn.ports.stacks.read(&version.stack).await? {
+        StackState::Ready(ready) => StackSeen {
             id: ready.id,
             changed_at: ready.changed_at,
-        }),
-        // A version that is still being made, or was given up, is refused for that and not for its stack.
-        StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. }
-            if version.tested.is_none() =>
-        {
-            Ok(StackSeen {
+        },
+        // Like no stack that was tested. Only a version that may go live is refused for that; one that is live
+        // already stays so, and one that was given up is refused because it was.
+        StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. } => {
+            StackSeen {
                 id: String::new(),
                 changed_at: None,
-            })
+            }
         }
-        StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. } => {
-            Err(Refusal::ChangedSinceTested { of: of.clone() }.into())
-        }
-    }
+    })
 }
 
 fn done(stage: &Stage, of: &VersionRef, (gap, rebound): (Option<Duration>, String)) -> Option<Verdict> {

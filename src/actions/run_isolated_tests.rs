@@ -30,6 +30,10 @@ const MOST_ATTEMPTS: u32 = 5;
 /// How often a run that does not count is made again. Somebody who changes stacks a third time does so on purpose.
 const MOST_INVALID: u32 = 2;
 
+/// The pause before a run is given back for which there was no place: each try downloads the artifact anew, and another
+/// worker may have a place.
+const PAUSE_WHEN_FULL: Duration = Duration::from_secs(5);
+
 /// How often a run on this machine is looked at for its progress.
 const PROGRESS: Duration = Duration::from_secs(5);
 
@@ -50,9 +54,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
             };
             start(turn, &properties, next).await
         }
-        Watched::Lost(_) => Err(Stop::DeadlinePassed {
-            waiting_for: messages::run_keeps_dying(MOST_ATTEMPTS),
-        }),
+        Watched::Lost(attempts) => Err(Stop::RunsLost { attempts }),
     }
 }
 
@@ -102,7 +104,10 @@ async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Atte
     };
     let spec = prepare(turn, properties, &subject).await?;
     match turn.ports.test_runs.start(spec).await? {
-        Start::Full => turn.go_on(run.as_str(), messages::no_free_place()),
+        Start::Full => {
+            turn.hold.pause(PAUSE_WHEN_FULL).await;
+            turn.go_on(run.as_str(), messages::no_free_place())
+        }
         Start::Started => {
             turn.carried.run = Some(CarriedRun {
                 id: run.clone(),

@@ -40,6 +40,11 @@ pub(crate) enum Stop {
         /// What it was waiting for.
         waiting_for: String,
     },
+    /// Every run that was started was lost.
+    RunsLost {
+        /// How many there were.
+        attempts: u32,
+    },
     /// Too many others wrote the stage document at the same time.
     Contended(StageName),
     /// The continuation token is not one that this worker wrote.
@@ -80,6 +85,7 @@ impl Stop {
             | Self::NotDrained { .. }
             | Self::RunsInvalid { .. }
             | Self::DeadlinePassed { .. }
+            | Self::RunsLost { .. }
             | Self::UnreadableToken
             | Self::Workspace(_) => false,
         }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::events::{Switchboard, is_handed_to};
 use super::retire::{Retired, retire};
 use super::stop::Stop;
-use super::{Hold, seconds, update};
+use super::{Hold, messages, seconds, update};
 use crate::ports::{ExecutionStatus, Ports, StackState};
-use crate::release::{Execution, Stage, StageName, VersionRef};
+use crate::release::{Execution, StageName, Version, VersionRef};
 
 /// What a sweep has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Swept {
     pub going: Vec<VersionRef>,
     /// Versions whose stacks could not be deleted, each with why.
     pub stuck: Vec<(VersionRef, String)>,
+    /// What went wrong otherwise, each in a sentence; the next sweep tries again.
+    pub troubles: Vec<String>,
 }
 
 /// Sweeps, and remembers since when a pipeline execution is known to have failed. It loses nothing by forgetting:
@@ -46,22 +48,19 @@ impl Sweeper {
         }
     }
 
-    /// Sweeps every stage once.
+    /// Sweeps every stage once. What goes wrong about one version or one stage keeps no other from being swept: a
+    /// single stack that we may not delete would otherwise keep every stack after it for ever.
     ///
     /// # Errors
-    /// A sentence that says which stage could not be swept and why; stages before it were swept.
+    /// A sentence that says why the stages could not be listed; nothing was swept.
     pub async fn sweep(&self, ports: &Ports, hold: &Hold) -> Result<Swept, String> {
+        let names = ports.stages.names().await;
+        let names = names.map_err(|fault| messages::sweep_trouble(&fault.into()))?;
         let mut swept = Swept::default();
-        let told = |stop: Stop| super::messages::sweep_stopped(&stop);
-        for stage in ports
-            .stages
-            .names()
-            .await
-            .map_err(|fault| told(fault.into()))?
-        {
-            self.sweep_stage(ports, &stage, (hold, &mut swept))
-                .await
-                .map_err(told)?;
+        for name in names {
+            if let Err(stop) = self.sweep_stage(ports, &name, (hold, &mut swept)).await {
+                swept.troubles.push(messages::sweep_trouble(&stop));
+            }
         }
         Ok(swept)
     }
@@ -71,16 +70,20 @@ impl Sweeper {
     /// # Errors
     /// A sentence that says what could not be looked at and why.
     pub async fn plan(&self, ports: &Ports) -> Result<Vec<String>, String> {
-        let told = |stop: Stop| super::messages::sweep_stopped(&stop);
+        let told = |stop: Stop| messages::sweep_trouble(&stop);
         let mut plan = Vec::new();
         for name in ports.stages.names().await.map_err(|fault| told(fault.into()))? {
-            let mut stage = update::read(ports, &name).await.map_err(told)?;
-            for (of, because) in self.ended(ports, &stage).await.map_err(told)? {
+            let stage = update::read(ports, &name).await.map_err(told)?;
+            let mut then = stage.clone();
+            for (of, version) in stage.all_versions().filter(|(_, version)| version.state.is_on_its_way()) {
+                let Some(because) = self.why_ended(ports, version).await.map_err(told)? else {
+                    continue;
+                };
                 plan.push(format!("{name}: give {of} up: {because}"));
                 // Only to see what nobody could reach then; nothing is written.
-                let _ = stage.abandon(&of, because, seconds(ports.clock.now()));
+                let _ = then.abandon(&of, because, seconds(ports.clock.now()));
             }
-            plan.extend(stage.unreachable().iter().map(|of| format!("{name}: retire {of}: nobody can reach it")));
+            plan.extend(then.unreachable().iter().map(|of| format!("{name}: retire {of}: nobody can reach it")));
         }
         if plan.is_empty() {
             plan.push("Nothing to do.".to_owned());
@@ -95,13 +98,23 @@ impl Sweeper {
         (hold, swept): (&Hold, &mut Swept),
     ) -> Result<(), Stop> {
         let stage = update::read(ports, name).await?;
-        for (of, because) in self.ended(ports, &stage).await? {
-            let at = seconds(ports.clock.now());
-            update::update(ports, name, |stage| stage.abandon(&of, because, at)).await?;
-            swept.abandoned.push(of);
+        let on_their_way = stage
+            .all_versions()
+            .filter(|(_, version)| version.state.is_on_its_way());
+        for (of, version) in on_their_way {
+            match self.abandon_if_ended(ports, name, (&of, version)).await {
+                Ok(true) => swept.abandoned.push(of),
+                // It is still wanted; or it went live meanwhile, or another sweep was faster.
+                Ok(false) | Err(Stop::Refused(_)) => {}
+                Err(stop) => swept.troubles.push(messages::sweep_trouble(&stop)),
+            }
         }
-        self.settle_events(ports, name, hold).await?;
-        take_leftovers_away(ports, name).await?;
+        if let Err(stop) = self.settle_events(ports, name, hold).await {
+            swept.troubles.push(messages::sweep_trouble(&stop));
+        }
+        if let Err(stop) = take_leftovers_away(ports, name).await {
+            swept.troubles.push(messages::sweep_trouble(&stop));
+        }
         for of in update::read(ports, name).await?.unreachable() {
             match retire(ports, name, &of, hold).await {
                 Ok(Retired::Gone) => swept.retired.push(of),
@@ -109,7 +122,7 @@ impl Sweeper {
                 Ok(Retired::Stuck(why)) => swept.stuck.push((of, why)),
                 // Somebody has come to need it, or another sweep was faster.
                 Err(Stop::Refused(_)) => {}
-                Err(stop) => return Err(stop),
+                Err(stop) => swept.troubles.push(messages::sweep_trouble(&stop)),
             }
         }
         Ok(())
@@ -130,40 +143,46 @@ impl Sweeper {
         Ok(())
     }
 
-    /// The blues that nobody will promote any more, each with why.
-    async fn ended(
+    /// Gives the version up if nobody will promote it any more. Tells whether it did.
+    async fn abandon_if_ended(
         &self,
         ports: &Ports,
-        stage: &Stage,
-    ) -> Result<Vec<(VersionRef, &'static str)>, Stop> {
-        let mut ended = Vec::new();
-        let now = seconds(ports.clock.now());
-        for (of, version) in stage
-            .all_versions()
-            .filter(|(_, version)| version.state.is_on_its_way())
-        {
-            let status = ports.jobs.execution(&version.execution).await?;
-            let because = match status {
-                _ if now >= version.expires_at => Some("nobody promoted it in time"),
-                ExecutionStatus::Running => None,
-                ExecutionStatus::Succeeded => {
-                    Some("its pipeline execution ended without promoting it")
-                }
-                ExecutionStatus::Over => Some("its pipeline execution was stopped or superseded"),
-                ExecutionStatus::Unknown => {
-                    Some("CodePipeline does not know its pipeline execution any more")
-                }
-                ExecutionStatus::Failed if self.grace_is_over(ports, &version.execution) => {
-                    Some("its pipeline execution failed and was not retried")
-                }
-                ExecutionStatus::Failed => None,
-            };
-            if status != ExecutionStatus::Failed {
-                self.forget(&version.execution);
-            }
-            ended.extend(because.map(|because| (of, because)));
+        stage: &StageName,
+        (of, version): (&VersionRef, &Version),
+    ) -> Result<bool, Stop> {
+        let Some(because) = self.why_ended(ports, version).await? else {
+            return Ok(false);
+        };
+        let at = seconds(ports.clock.now());
+        update::update(ports, stage, |stage| stage.abandon(of, because, at)).await?;
+        Ok(true)
+    }
+
+    /// Why nobody will promote the version any more, if so.
+    async fn why_ended(
+        &self,
+        ports: &Ports,
+        version: &Version,
+    ) -> Result<Option<&'static str>, Stop> {
+        if seconds(ports.clock.now()) >= version.expires_at {
+            return Ok(Some("nobody promoted it in time"));
         }
-        Ok(ended)
+        let status = ports.jobs.execution(&version.execution).await?;
+        if status != ExecutionStatus::Failed {
+            self.forget(&version.execution);
+        }
+        Ok(match status {
+            ExecutionStatus::Running => None,
+            ExecutionStatus::Succeeded => Some("its pipeline execution ended without promoting it"),
+            ExecutionStatus::Over => Some("its pipeline execution was stopped or superseded"),
+            ExecutionStatus::Unknown => {
+                Some("CodePipeline does not know its pipeline execution any more")
+            }
+            ExecutionStatus::Failed if self.grace_is_over(ports, &version.execution) => {
+                Some("its pipeline execution failed and was not retried")
+            }
+            ExecutionStatus::Failed => None,
+        })
     }
 
     fn grace_is_over(&self, ports: &Ports, execution: &Execution) -> bool {

@@ -147,3 +147,94 @@ fn check(declared: &Declared, given: &BTreeMap<String, Value>) -> Result<(), Pro
 pub(super) fn digest(template: &str) -> String {
     Sha256::digest(template.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn configuration(json: Json) -> Result<Configuration, PropertyError> {
+        let Json::Object(members) = json else {
+            panic!("a configuration is an object");
+        };
+        parse_configuration(members)
+    }
+
+    fn declared(parameters: &[(&str, bool)]) -> Declared {
+        let own = |(name, has_default): &(&str, bool)| ((*name).to_owned(), *has_default);
+        Declared {
+            parameters: parameters.iter().map(own).collect(),
+        }
+    }
+
+    fn given(names: &[&str]) -> BTreeMap<String, Value> {
+        let text = |name: &&str| ((*name).to_owned(), Value::Text("x".to_owned()));
+        names.iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_configuration_gives_parameters_and_tags() {
+        let read =
+            json!({"Parameters": {"Size": 3, "On": true, "Name": "x"}, "Tags": {"team": "shop"}});
+        let (parameters, tags) = configuration(read).unwrap();
+        for (name, text) in [("Size", "3"), ("On", "true"), ("Name", "x")] {
+            assert_eq!(parameters[name], Value::Text(text.to_owned()));
+        }
+        assert_eq!(tags["team"], "shop");
+    }
+
+    #[test]
+    fn a_configuration_that_would_be_ignored_in_part_is_refused() {
+        for (read, why) in [
+            (json!({"StackPolicy": {}}), "never updated"),
+            (json!({"parameters": {}}), "knows only Parameters and Tags"),
+            (json!({"Parameters": []}), "not an object"),
+            (
+                json!({"Parameters": {"A": null}}),
+                "gives A in Parameters a value that is not text",
+            ),
+            (
+                json!({"Tags": {"a": []}}),
+                "gives a in Tags a value that is not text",
+            ),
+            (json!({"Tags": {"bluestage:stage": "x"}}), "bluestage's own"),
+        ] {
+            let told = configuration(read.clone()).unwrap_err();
+            assert_eq!(told.name, "TemplateConfiguration");
+            assert!(told.why.contains(why), "{read}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_is_declared_and_what_is_given_must_fit() {
+        let template = declared(&[("Must", false), ("May", true)]);
+        assert_eq!(check(&template, &given(&["Must"])), Ok(()));
+        assert_eq!(check(&template, &given(&["Must", "May"])), Ok(()));
+        let missing = check(&template, &given(&["May"])).unwrap_err();
+        assert!(missing.why.contains("no value to Must"), "{missing}");
+        let unknown = check(&template, &given(&["Must", "Mst"])).unwrap_err();
+        assert!(
+            unknown
+                .why
+                .contains("gives the parameter Mst, but the template declares May, Must"),
+            "{unknown}"
+        );
+        let none = check(&declared(&[]), &given(&["A"])).unwrap_err();
+        assert!(none.why.contains("declares none"), "{none}");
+    }
+
+    #[test]
+    fn the_parameter_that_bluestage_sets_is_not_given_by_anybody_else() {
+        let declared = declared(&[("GreenDeployment", false)]);
+        assert_eq!(check(&declared, &given(&[])), Ok(()));
+        let told = check(&declared, &given(&["GreenDeployment"])).unwrap_err();
+        assert!(told.why.contains("bluestage itself sets it"), "{told}");
+    }
+
+    #[test]
+    fn a_digest_is_written_in_hex() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(digest(""), empty);
+    }
+}

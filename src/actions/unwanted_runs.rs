@@ -15,7 +15,7 @@ use crate::release::{RunId, Stage};
 /// # Errors
 /// A sentence that says what could not be read; then no run was ended.
 pub async fn end_unwanted_runs(ports: &Ports) -> Result<Vec<RunId>, String> {
-    let told = |stop: Stop| messages::sweep_stopped(&stop);
+    let told = |stop: Stop| messages::sweep_trouble(&stop);
     // First the runs, then the stages: a run is written into its stage before it starts.
     let mut unwanted = ports.test_runs.here().await;
     if unwanted.is_empty() {

@@ -126,7 +126,8 @@ fn not_taken(fault: &Fault) -> Verdict {
         Fault::Rejected { .. } => Cause::Misconfigured,
     };
     let message = format!(
-        "The action was played to its end, but CodePipeline did not take its result: {fault}."
+        "The action was played to its end, but CodePipeline did not take its result: {fault}. Retry it; what it has \
+         done stands and is found again."
     );
     Verdict::Failed(Failure::new(cause, message))
 }

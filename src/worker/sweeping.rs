@@ -1,7 +1,9 @@
 //! Sweeps every now and then.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
@@ -20,9 +22,14 @@ pub(super) async fn run(ports: &Ports, settings: &Settings, stopping: &Cancellat
             () = stopping.cancelled() => return,
         }
         let hold = Hold::new(ports.clock.clone(), LONGEST_WAIT, stopping.clone());
-        match sweeper.sweep(ports, &hold).await {
-            Ok(swept) => log(&swept),
-            Err(why) => tracing::warn!(%why, "the sweep stopped early; the next one goes on"),
+        // A bug in the sweep must not cost the jobs that are held beside it their verdicts.
+        let sweeping = AssertUnwindSafe(sweeper.sweep(ports, &hold)).catch_unwind();
+        match sweeping.await {
+            Ok(Ok(swept)) => log(&swept),
+            Ok(Err(why)) => {
+                tracing::warn!(%why, "nothing could be swept; the next sweep tries again")
+            }
+            Err(_) => tracing::error!("the sweep ran into a bug; the next one tries again"),
         }
         // What a sweep gives up, this worker's or another's, needs no tests any more.
         match end_unwanted_runs(ports).await {
@@ -45,5 +52,8 @@ fn log(swept: &Swept) {
     }
     for (of, why) in &swept.stuck {
         tracing::warn!(service = %of.service, version = %of.version, %why, "the stack could not be deleted");
+    }
+    for why in &swept.troubles {
+        tracing::warn!(%why, "something could not be swept; the next sweep tries again");
     }
 }

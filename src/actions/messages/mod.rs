@@ -43,12 +43,12 @@ pub(super) fn failure(job: &Job, stop: &Stop, standing: &Standing) -> Failure {
         remedy,
     } = explain(stop);
     let mut message = format!("{}: {because}.", headline(job, stop));
-    for sentence in [remedy, stands(job.action, standing)] {
+    for sentence in [remedy.as_str(), &stands(job.action, stop, standing)] {
         // A list begins on a line of its own.
         if !sentence.is_empty() && !sentence.starts_with('\n') {
             message.push(' ');
         }
-        message.push_str(&sentence);
+        message.push_str(sentence);
     }
     let run = match stop {
         Stop::TestsFailed(failed) => Some(Text::cut(failed.run.as_str())),
@@ -77,18 +77,25 @@ fn headline(job: &Job, stop: &Stop) -> String {
     }
 }
 
-fn stands(action: ActionKind, standing: &Standing) -> String {
+fn stands(action: ActionKind, stop: &Stop, standing: &Standing) -> String {
     match (action, standing) {
+        // Its last write may have landed although the answer was lost.
+        (ActionKind::Promote, _) if stop.is_passing() => {
+            "It may have gone live all the same, and retrying is harmless.".to_owned()
+        }
         (_, Standing::Removed(stack)) => {
-            format!("Stack {stack} was removed. What is live is as it was.")
+            format!("Nothing is left of stack {stack}. What is live is as it was.")
         }
         (_, Standing::BeingRemoved(stack)) => {
             format!("Stack {stack} is being removed. What is live is as it was.")
         }
+        (ActionKind::DeployBlue, Standing::Unknown) => {
+            "What it may have begun is removed once the pipeline execution is over. What is live is as it was.".to_owned()
+        }
         (ActionKind::DeployBlue, Standing::Untouched) => {
             "Nothing was made. What is live is as it was.".to_owned()
         }
-        (ActionKind::RunIsolatedTests | ActionKind::Promote, Standing::Untouched) => {
+        (ActionKind::RunIsolatedTests | ActionKind::Promote, _) => {
             "What is live is as it was.".to_owned()
         }
     }
@@ -118,22 +125,7 @@ fn explain(stop: &Stop) -> Why {
             refused.to_string(),
             "Mend the step that makes this artifact.",
         ),
-        Stop::StackFailed { stack, because } => {
-            let FailedResource {
-                resource,
-                kind,
-                reason,
-            } = because;
-            let because = format!(
-                "stack {stack} could not be made, because {resource} ({kind}) failed: {}",
-                bare(reason)
-            );
-            why(
-                Cause::DeployFailed,
-                because,
-                "Mend the template or its parameters.",
-            )
-        }
+        Stop::StackFailed { stack, because } => stack_failed(stack, because),
         Stop::TestsFailed(failed) => tests_failed(failed),
         Stop::NotDrained { holders } => why(
             Cause::Unavailable,
@@ -147,13 +139,21 @@ fn explain(stop: &Stop) -> Why {
         ),
         Stop::DeadlinePassed { waiting_for } => why(
             Cause::Unavailable,
-            format!("its time is over; it was last at: {}", bare(waiting_for)),
-            "Retry it, or give it more time with TimeoutMinutes.",
+            format!(
+                "its time is over; its last word was \"{}\"",
+                bare(waiting_for)
+            ),
+            "Retry the action, or give it more time with TimeoutMinutes.",
+        ),
+        Stop::RunsLost { attempts } => why(
+            Cause::Unavailable,
+            format!("their worker died or was stopped in each of {attempts} attempts"),
+            "Retry the action; if that does not help, look in the worker's log for why it ends.",
         ),
         Stop::Contended(stage) => why(
             Cause::Unavailable,
             format!("too many others changed stage {stage} at the same time"),
-            "Retry it.",
+            "Retry the action.",
         ),
         Stop::UnreadableToken => why(
             Cause::Bug,
@@ -163,16 +163,37 @@ fn explain(stop: &Stop) -> Why {
         Stop::Workspace(error) => why(
             Cause::Unavailable,
             format!("the worker could not use its own disk: {error}"),
-            "Free space on the worker's temporary directory, then retry.",
+            "Free space in the worker's temporary directory, then retry.",
         ),
     }
+}
+
+fn stack_failed(stack: &str, because: &FailedResource) -> Why {
+    let FailedResource {
+        resource,
+        kind,
+        reason,
+    } = because;
+    let reason = bare(reason);
+    if resource == stack {
+        return why(
+            Cause::DeployFailed,
+            format!("stack {stack} could not be made: {reason}"),
+            "Mend the template or its parameters; if somebody else deleted the stack, release the change again.",
+        );
+    }
+    why(
+        Cause::DeployFailed,
+        format!("stack {stack} could not be made, because {resource} ({kind}) failed: {reason}"),
+        "Mend the template or its parameters.",
+    )
 }
 
 fn faulty(fault: &Fault) -> Why {
     let because = bare(&fault.to_string()).to_owned();
     match fault {
         Fault::Denied { .. } => why(Cause::Denied, because, "Grant the permission, then retry."),
-        Fault::Unavailable { .. } => why(Cause::Unavailable, because, "Retry it."),
+        Fault::Unavailable { .. } => why(Cause::Unavailable, because, "Retry the action."),
         Fault::Rejected { .. } => why(
             Cause::Misconfigured,
             because,
@@ -202,25 +223,35 @@ fn tests_failed(failed: &FailedRun) -> Why {
         remedy.push_str(&format!("\nIts last words:\n{}", end.tail.trim_end()));
     }
     remedy.push_str(&format!(
-        "\nLog, reports and certificate of {run}: {kept_at}. {of} stays for a while to look at, unless it is retried."
+        "\nLog, reports and certificate of {run}: {kept_at}. Mend what fails, then release again; {of} stays for a while \
+         to look at."
     ));
     why(Cause::TestsFailed, because, remedy)
 }
 
 fn how_it_failed(end: &RunEnd) -> String {
     if let Some(limit) = end.exceeded_seconds {
-        return format!("it was ended after its time limit of {limit} seconds");
+        return format!("the run was ended after its time limit of {limit} seconds");
     }
     if let Some(problem) = &end.report_problem {
         return bare(problem).to_owned();
     }
     match (end.totals, end.exit_code, end.signal) {
         (Some(totals), ..) if totals.failed > 0 => {
-            format!("{} of {} tests failed", totals.failed, totals.tests)
+            format!("{} of {} failed", totals.failed, counted(totals.tests))
         }
-        (_, Some(code), _) => format!("its command ended with exit code {code}"),
-        (_, None, Some(signal)) => format!("its command was ended by signal {signal}"),
-        (_, None, None) => "its command ended in an unknown way".to_owned(),
+        (Some(totals), Some(0), _) if totals.tests == 0 => "the reports hold no test".to_owned(),
+        (_, Some(code), _) => format!("the command ended with exit code {code}"),
+        (_, None, Some(signal)) => format!("the command was ended by signal {signal}"),
+        (_, None, None) => "the command ended in an unknown way".to_owned(),
+    }
+}
+
+/// How many tests, in words.
+fn counted(tests: u64) -> String {
+    match tests {
+        1 => "1 test".to_owned(),
+        more => format!("{more} tests"),
     }
 }
 
@@ -246,3 +277,6 @@ fn list<T: ToString>(items: &[T]) -> String {
 fn bare(text: &str) -> &str {
     text.trim_end().trim_end_matches('.')
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::refusals::{refused, skewed};
-use super::{explain, list, tested_against};
+use super::{counted, explain, list, tested_against};
 use crate::actions::properties::PropertyError;
 use crate::actions::rebind::Rebound;
 use crate::actions::stop::Stop;
@@ -18,8 +18,8 @@ pub(in crate::actions) fn trying_again(stop: &Stop) -> String {
 /// The failure of an action whose story panicked.
 pub(in crate::actions) fn panicked(job: &Job, what: &str) -> String {
     format!(
-        "{} ran into a bug of bluestage: {what}. Please report it with the worker's log of job {}. What is live is as \
-         it was; what was begun is cleaned up by the sweep.",
+        "{} ran into a bug of bluestage: {what}. Please report it with the worker's log of job {}. Retrying it is \
+         harmless; what was begun and is not retried is removed once the pipeline execution is over.",
         job.action, job.id
     )
 }
@@ -97,12 +97,7 @@ pub(in crate::actions) fn tests_running(progress: &str) -> String {
 
 /// That a run waits for its turn.
 pub(in crate::actions) fn no_free_place() -> String {
-    "The tests wait: as many runs as this worker takes are on it.".to_owned()
-}
-
-/// That a run was lost too often.
-pub(in crate::actions) fn run_keeps_dying(attempts: u32) -> String {
-    format!("its worker died or was stopped in each of {attempts} attempts")
+    "The tests wait for a place: this worker runs as many as it takes at once.".to_owned()
 }
 
 /// That an action that needs one has no input artifact.
@@ -121,12 +116,13 @@ pub(in crate::actions) fn tests_passed(
 ) -> String {
     let seconds = end.ended_at.saturating_sub(end.started_at);
     let count = match end.totals {
-        Some(totals) if totals.skipped > 0 => format!(
-            "{} tests passed, {} skipped",
-            totals.tests - totals.skipped,
-            totals.skipped
-        ),
-        Some(totals) => format!("{} tests passed", totals.tests),
+        Some(totals) => {
+            let passed = counted(totals.tests.saturating_sub(totals.skipped));
+            match totals.skipped {
+                0 => format!("{passed} passed"),
+                skipped => format!("{passed} passed, {skipped} skipped"),
+            }
+        }
         None => "The tests passed".to_owned(),
     };
     format!("{count} in {seconds} s: {of}{}.", tested_against(against))
@@ -200,8 +196,8 @@ pub(in crate::actions) fn waits_its_turn(refusal: &Refusal) -> String {
     because
 }
 
-/// Why a sweep stopped early.
-pub(in crate::actions) fn sweep_stopped(stop: &Stop) -> String {
+/// What went wrong while a stage was swept, for the worker's log.
+pub(in crate::actions) fn sweep_trouble(stop: &Stop) -> String {
     explain(stop).because
 }
 

@@ -42,7 +42,7 @@ pub(super) fn refused(refusal: &Refusal) -> Why {
         Refusal::NotLiveYet { .. } => why(
             Cause::Unavailable,
             bare(&waiting_for_dependency(refusal)),
-            "Retry it.",
+            "Retry the action.",
         ),
         Refusal::UnknownOutput {
             dependency,
@@ -171,7 +171,7 @@ pub(super) fn refused(refusal: &Refusal) -> Why {
             why(
                 Cause::Misconfigured,
                 format!("{of} is still needed: {}", by.join(", ")),
-                "",
+                "Nothing needs to be done: it is removed once nobody needs it.",
             )
         }
     }

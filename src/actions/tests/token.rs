@@ -1,0 +1,67 @@
+//! What one job of an action execution hands to the next.
+
+use super::job;
+use crate::actions::stop::Stop;
+use crate::actions::token::{Carried, CarriedRun};
+use crate::ports::{ActionKind, Job, Token};
+
+fn first() -> Job {
+    job(ActionKind::RunIsolatedTests, &[])
+}
+
+fn continued(token: &str) -> Job {
+    Job {
+        token: Some(token.to_owned()),
+        ..first()
+    }
+}
+
+fn full() -> Carried {
+    let mut carried = Carried::of(&first(), 1_000).unwrap();
+    carried.stack_id = Some("arn:stack/x".to_owned());
+    carried.run = Some(CarriedRun {
+        id: "run-a1-2".parse().unwrap(),
+        attempt: 2,
+        invalid: 1,
+        beat: 7,
+        watched_millis: 18_000,
+    });
+    carried
+}
+
+#[test]
+fn what_is_handed_on_arrives_and_the_deadline_stays_the_first_ones() {
+    let token = full().token().unwrap();
+    let arrived = Carried::of(&continued(token.as_str()), 9_999).unwrap();
+    assert_eq!(arrived, full());
+    assert_eq!(arrived.deadline, 1_000);
+}
+
+#[test]
+fn a_first_job_carries_its_deadline_and_nothing_else() {
+    let carried = Carried::of(&first(), 1_000).unwrap();
+    assert_eq!(carried.deadline, 1_000);
+    assert!(carried.stack_id.is_none() && carried.run.is_none());
+}
+
+#[test]
+fn a_token_that_is_not_ours_is_refused() {
+    let ours = full().token().unwrap();
+    let other_execution = ours.as_str().replace("a-1", "a-2");
+    let newer = ours.as_str().replace("\"schema\":1", "\"schema\":2");
+    for bad in ["", "x", "{}", &other_execution, &newer] {
+        assert_ne!(bad, ours.as_str());
+        let refused = Carried::of(&continued(bad), 1_000);
+        assert!(matches!(refused, Err(Stop::UnreadableToken)), "{bad}");
+    }
+}
+
+#[test]
+fn the_longest_token_is_within_codepipelines_limit() {
+    let mut carried = full();
+    // A stack's id is its ARN: at most 128 characters of name, and a UUID.
+    carried.stack_id = Some("x".repeat(300));
+    assert!(carried.token().unwrap().as_str().len() < Token::MOST);
+    carried.stack_id = Some("x".repeat(Token::MOST));
+    assert!(matches!(carried.token(), Err(Stop::UnreadableToken)));
+}

@@ -1,0 +1,209 @@
+//! A CodePipeline of a few rules: a job is offered until it is acknowledged with its newest nonce, gets one verdict, and
+//! a continuation is a new job.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bluestage::clock::Clock;
+use bluestage::ports::{
+    Acknowledged, ActionKind, Credentials, ExecutionStatus, Fault, Job, JobId, Jobs, Offered,
+    Reported, Verdict,
+};
+use bluestage::release::Execution;
+
+use super::line::Line;
+
+/// How long an offer that nobody acknowledges stands before the job is offered again.
+const OFFERED_FOR: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Status {
+    Waiting,
+    /// Offered at this time, with this nonce.
+    Offered(Duration, String),
+    InProgress,
+    Settled,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: Vec<(Job, Status)>,
+    nonces: u64,
+    verdicts: Vec<(JobId, Verdict)>,
+    executions: BTreeMap<String, ExecutionStatus>,
+    polled: Vec<(ActionKind, usize)>,
+    hands_out_more_than_asked: bool,
+}
+
+/// Jobs in memory.
+pub(crate) struct MemoryJobs {
+    line: Arc<Line>,
+    clock: Arc<dyn Clock>,
+    queue: Mutex<Queue>,
+}
+
+impl MemoryJobs {
+    pub(crate) fn new(line: Arc<Line>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            line,
+            clock,
+            queue: Mutex::default(),
+        }
+    }
+
+    /// A job waits for a worker.
+    pub(crate) fn offer(&self, job: Job) {
+        let mut queue = self.queue.lock().unwrap();
+        queue.jobs.push((job, Status::Waiting));
+    }
+
+    /// The action is stopped: its job waits for no verdict any more.
+    pub(crate) fn settle(&self, job: &JobId) {
+        self.queue.lock().unwrap().set(job, Status::Settled);
+    }
+
+    /// Every verdict that was taken, in order.
+    pub(crate) fn verdicts(&self) -> Vec<(JobId, Verdict)> {
+        self.queue.lock().unwrap().verdicts.clone()
+    }
+
+    /// How many jobs are acknowledged and have no verdict.
+    pub(crate) fn held(&self) -> usize {
+        let queue = self.queue.lock().unwrap();
+        let held = queue
+            .jobs
+            .iter()
+            .filter(|(_, at)| *at == Status::InProgress);
+        held.count()
+    }
+
+    /// For which action, and for how many jobs at most, each poll asked.
+    pub(crate) fn polled(&self) -> Vec<(ActionKind, usize)> {
+        self.queue.lock().unwrap().polled.clone()
+    }
+
+    /// Polls are answered with every job that waits.
+    pub(crate) fn hands_out_more_than_asked(&self) {
+        self.queue.lock().unwrap().hands_out_more_than_asked = true;
+    }
+
+    /// The pipeline execution stands like this from now on; one that nobody spoke of is running.
+    pub(crate) fn execution_is(&self, execution_id: &str, status: ExecutionStatus) {
+        let mut queue = self.queue.lock().unwrap();
+        queue.executions.insert(execution_id.to_owned(), status);
+    }
+
+    fn hand_out(&self, action: ActionKind, free: usize) -> Vec<Offered> {
+        let now = self.clock.elapsed();
+        let mut queue = self.queue.lock().unwrap();
+        queue.polled.push((action, free));
+        let most = if queue.hands_out_more_than_asked {
+            usize::MAX
+        } else {
+            free
+        };
+        let mut nonces = queue.nonces;
+        let waits = |status: &Status| match status {
+            Status::Waiting => true,
+            Status::Offered(at, _) => now >= *at + OFFERED_FOR,
+            Status::InProgress | Status::Settled => false,
+        };
+        let waiting = queue
+            .jobs
+            .iter_mut()
+            .filter(|(job, status)| job.action == action && waits(status));
+        let mut offers = Vec::new();
+        for (job, status) in waiting.take(most) {
+            nonces += 1;
+            let nonce = nonces.to_string();
+            *status = Status::Offered(now, nonce.clone());
+            let job = job.clone();
+            offers.push(Offered { job, nonce });
+        }
+        queue.nonces = nonces;
+        offers
+    }
+}
+
+impl Queue {
+    fn status(&self, job: &JobId) -> Option<&Status> {
+        let found = self.jobs.iter().find(|(other, _)| other.id == *job);
+        found.map(|(_, status)| status)
+    }
+
+    fn set(&mut self, job: &JobId, to: Status) {
+        for (_, status) in self.jobs.iter_mut().filter(|(other, _)| other.id == *job) {
+            *status = to.clone();
+        }
+    }
+
+    fn take(&mut self, job: &JobId, verdict: &Verdict) -> Reported {
+        if self.status(job) != Some(&Status::InProgress) {
+            return Reported::NotWanted;
+        }
+        self.set(job, Status::Settled);
+        self.verdicts.push((job.clone(), verdict.clone()));
+        if let Verdict::Continue(more) = verdict {
+            let before = self.jobs.iter().find(|(other, _)| other.id == *job);
+            let mut next = before.expect("it was found before").0.clone();
+            next.id = JobId(format!("{job}+"));
+            next.token = Some(more.token.as_str().to_owned());
+            self.jobs.push((next, Status::Waiting));
+        }
+        Reported::Taken
+    }
+}
+
+#[async_trait]
+impl Jobs for MemoryJobs {
+    async fn poll(&self, action: ActionKind, free: usize) -> Result<Vec<Offered>, Fault> {
+        self.line
+            .call(format!("jobs.poll {action}"), || {
+                Ok(self.hand_out(action, free))
+            })
+            .await
+    }
+
+    async fn acknowledge(&self, offered: Offered) -> Result<Option<Acknowledged>, Fault> {
+        let Offered { job, nonce } = offered;
+        let name = format!("jobs.acknowledge {}", job.id);
+        let effect = || {
+            let mut queue = self.queue.lock().unwrap();
+            let newest = matches!(queue.status(&job.id), Some(Status::Offered(_, newest)) if *newest == nonce);
+            if newest {
+                queue.set(&job.id, Status::InProgress);
+            }
+            Ok(newest)
+        };
+        let ours = self.line.call(name, effect).await?;
+        Ok(ours.then_some(Acknowledged { job }))
+    }
+
+    async fn report(&self, job: &JobId, verdict: &Verdict) -> Result<Reported, Fault> {
+        let effect = || Ok(self.queue.lock().unwrap().take(job, verdict));
+        self.line.call(format!("jobs.report {job}"), effect).await
+    }
+
+    async fn credentials(&self, job: &JobId) -> Result<Option<Credentials>, Fault> {
+        self.line
+            .call(format!("jobs.credentials {job}"), || Ok(None))
+            .await
+    }
+
+    async fn execution(&self, execution: &Execution) -> Result<ExecutionStatus, Fault> {
+        let id = &execution.execution_id;
+        let effect = || {
+            let queue = self.queue.lock().unwrap();
+            let known = queue.executions.get(id).copied();
+            Ok(known.unwrap_or(ExecutionStatus::Running))
+        };
+        self.line.call(format!("jobs.execution {id}"), effect).await
+    }
+
+    async fn start_pipeline(&self, pipeline_arn: &str, request: &str) -> Result<String, Fault> {
+        let told = format!("jobs.start_pipeline {pipeline_arn}");
+        self.line.call(told, || Ok(format!("started-by-{request}"))).await
+    }
+}

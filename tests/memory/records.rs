@@ -1,0 +1,108 @@
+//! Records of runs, and what runs leave.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bluestage::ports::{Bundle, Fault, RunRecord, RunRecords, RunStatus};
+use bluestage::release::{RunId, StageName};
+
+use super::line::Line;
+
+#[derive(Default)]
+struct Stored {
+    records: BTreeMap<RunId, RunRecord>,
+    bundles: BTreeMap<RunId, Vec<u8>>,
+}
+
+/// Records of runs in memory.
+pub(crate) struct MemoryRecords {
+    line: Arc<Line>,
+    stored: Mutex<Stored>,
+}
+
+impl MemoryRecords {
+    pub(crate) fn new(line: Arc<Line>) -> Self {
+        Self {
+            line,
+            stored: Mutex::default(),
+        }
+    }
+
+    /// The run's record.
+    pub(crate) fn record(&self, run: &RunId) -> Option<RunRecord> {
+        self.stored.lock().unwrap().records.get(run).cloned()
+    }
+
+    /// The record is lost.
+    pub(crate) fn lose(&self, run: &RunId) {
+        self.stored.lock().unwrap().records.remove(run);
+    }
+
+    /// Writes the record, whatever the line does.
+    pub(crate) fn note(&self, run: &RunId, beat: u64, status: RunStatus) {
+        let worker = "memory".to_owned();
+        let record = RunRecord {
+            worker,
+            beat,
+            status,
+        };
+        let mut stored = self.stored.lock().unwrap();
+        stored.records.insert(run.clone(), record);
+    }
+
+    /// The run leaves its bundle.
+    pub(crate) fn leave(&self, run: &RunId) {
+        let bundle = format!("bundle of {run}").into_bytes();
+        let mut stored = self.stored.lock().unwrap();
+        stored.bundles.insert(run.clone(), bundle);
+    }
+}
+
+#[async_trait]
+impl RunRecords for MemoryRecords {
+    async fn read(&self, _: &StageName, run: &RunId) -> Result<Option<RunRecord>, Fault> {
+        self.line
+            .call(format!("records.read {run}"), || Ok(self.record(run)))
+            .await
+    }
+
+    async fn write(&self, _: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault> {
+        let effect = || {
+            self.note(run, record.beat, record.status.clone());
+            Ok(())
+        };
+        self.line.call(format!("records.write {run}"), effect).await
+    }
+
+    async fn write_bundle(&self, _: &StageName, run: &RunId, bundle: &Bundle) -> Result<(), Fault> {
+        let effect = || {
+            let bytes = std::fs::read(&bundle.file).expect("the bundle is there");
+            let mut stored = self.stored.lock().unwrap();
+            stored.bundles.insert(run.clone(), bytes);
+            Ok(())
+        };
+        self.line
+            .call(format!("records.write_bundle {run}"), effect)
+            .await
+    }
+
+    fn place(&self, stage: &StageName, run: &RunId) -> String {
+        format!("s3://memory/runs/{stage}/{run}.zip")
+    }
+
+    async fn read_bundle(&self, _: &StageName, run: &RunId) -> Result<Option<Bundle>, Fault> {
+        let effect = || {
+            let stored = self.stored.lock().unwrap();
+            Ok(stored.bundles.get(run).map(|bytes| {
+                let home = tempfile::tempdir().expect("a temporary directory");
+                let file = home.path().join("bundle.zip");
+                std::fs::write(&file, bytes).expect("the bundle can be written");
+                Bundle { home, file }
+            }))
+        };
+        self.line
+            .call(format!("records.read_bundle {run}"), effect)
+            .await
+    }
+}

@@ -1,0 +1,166 @@
+//! Stage documents: stored as bytes, changed by conditional writes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bluestage::ports::{Etag, Fault, Stages, Stored, Written};
+use bluestage::release::{Stage, StageName, document};
+
+use super::line::Line;
+
+type Transition = Box<dyn FnOnce(&mut Stage) + Send>;
+
+/// What is about to be written when somebody else comes first.
+type When = Box<dyn Fn(&Stage) -> bool + Send>;
+
+#[derive(Default)]
+struct Objects {
+    bytes: BTreeMap<StageName, Vec<u8>>,
+    /// Every document that was ever stored, oldest first.
+    history: Vec<Stage>,
+    /// What somebody else does just before the next writes of this kind.
+    meanwhile: VecDeque<(When, Transition)>,
+    /// Answers of the next writes: a conflict, whether or not the write has landed.
+    conflicts: VecDeque<Landed>,
+}
+
+/// What became of a write that is answered with a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Landed {
+    /// It is stored: the answer to a request that the SDK repeated.
+    Yes,
+    /// It is not: somebody else's write is being settled.
+    No,
+}
+
+/// Stage documents in memory.
+pub(crate) struct MemoryStages {
+    line: Arc<Line>,
+    objects: Mutex<Objects>,
+}
+
+impl MemoryStages {
+    pub(crate) fn new(line: Arc<Line>) -> Self {
+        Self {
+            line,
+            objects: Mutex::default(),
+        }
+    }
+
+    /// The stage as it is stored.
+    pub(crate) fn now(&self, name: &StageName) -> Option<Stage> {
+        let objects = self.objects.lock().unwrap();
+        let bytes = objects.bytes.get(name)?;
+        Some(document::parse(name, bytes).unwrap())
+    }
+
+    /// Every document that was ever stored, oldest first.
+    pub(crate) fn history(&self) -> Vec<Stage> {
+        self.objects.lock().unwrap().history.clone()
+    }
+
+    /// Somebody else changes the stage just before the next write that was not yet spoken for.
+    pub(crate) fn meanwhile(&self, transition: impl FnOnce(&mut Stage) + Send + 'static) {
+        self.meanwhile_when(|_| true, transition);
+    }
+
+    /// Somebody else changes the stage just before the first write that would make it so.
+    pub(crate) fn meanwhile_when(
+        &self,
+        when: impl Fn(&Stage) -> bool + Send + 'static,
+        transition: impl FnOnce(&mut Stage) + Send + 'static,
+    ) {
+        let mut objects = self.objects.lock().unwrap();
+        let planned = (Box::new(when) as When, Box::new(transition) as Transition);
+        objects.meanwhile.push_back(planned);
+    }
+
+    /// The next write is answered with a conflict.
+    pub(crate) fn conflict(&self, landed: Landed) {
+        self.objects.lock().unwrap().conflicts.push_back(landed);
+    }
+
+    /// Stores bytes as they are, whatever they say.
+    pub(crate) fn put(&self, name: &StageName, bytes: &[u8]) {
+        let mut objects = self.objects.lock().unwrap();
+        objects.bytes.insert(name.clone(), bytes.to_vec());
+    }
+
+    fn store(objects: &mut Objects, stage: &Stage) {
+        let bytes = document::render(stage);
+        objects.bytes.insert(stage.name.clone(), bytes);
+        objects.history.push(stage.clone());
+    }
+
+    fn try_write(&self, stage: &Stage, after: Option<&Etag>) -> Written {
+        let mut objects = self.objects.lock().unwrap();
+        let comes_first = objects
+            .meanwhile
+            .front()
+            .is_some_and(|(when, _)| when(stage));
+        let other = comes_first.then(|| objects.meanwhile.pop_front());
+        if let Some((_, transition)) = other.flatten() {
+            let bytes = objects.bytes.get(&stage.name);
+            let mut other = bytes.map_or_else(
+                || Stage::empty(stage.name.clone()),
+                |bytes| document::parse(&stage.name, bytes).unwrap(),
+            );
+            transition(&mut other);
+            other.seq += 1;
+            other.written_by = format!("somebody-else-{}", other.seq);
+            Self::store(&mut objects, &other);
+        }
+        let stored = objects.bytes.get(&stage.name).map(|bytes| etag_of(bytes));
+        let answer = objects.conflicts.pop_front();
+        if stored.as_ref() != after || answer == Some(Landed::No) {
+            return Written::Conflict;
+        }
+        Self::store(&mut objects, stage);
+        match answer {
+            Some(_) => Written::Conflict,
+            None => Written::Yes,
+        }
+    }
+}
+
+/// As on S3: equal bytes have equal tags.
+fn etag_of(bytes: &[u8]) -> Etag {
+    let mixed = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    Etag(format!("\"{mixed:016x}\""))
+}
+
+#[async_trait]
+impl Stages for MemoryStages {
+    async fn read(&self, stage: &StageName) -> Result<Option<Stored>, Fault> {
+        let effect = || {
+            let objects = self.objects.lock().unwrap();
+            let Some(bytes) = objects.bytes.get(stage) else {
+                return Ok(None);
+            };
+            let etag = etag_of(bytes);
+            match document::parse(stage, bytes) {
+                Ok(stage) => Ok(Some(Stored { stage, etag })),
+                Err(bad) => Err(Fault::Rejected {
+                    doing: format!("read the document of stage {stage}"),
+                    detail: bad.to_string(),
+                }),
+            }
+        };
+        self.line.call(format!("stages.read {stage}"), effect).await
+    }
+
+    async fn write(&self, stage: &Stage, after: Option<&Etag>) -> Result<Written, Fault> {
+        let name = format!("stages.write {} {}", stage.name, stage.seq);
+        self.line
+            .call(name, || Ok(self.try_write(stage, after)))
+            .await
+    }
+
+    async fn names(&self) -> Result<Vec<StageName>, Fault> {
+        let effect = || Ok(self.objects.lock().unwrap().bytes.keys().cloned().collect());
+        self.line.call("stages.names".to_owned(), effect).await
+    }
+}

@@ -1,0 +1,19 @@
+//! The stories over ports in memory: what each action does when all goes well, and when any call of it goes wrong.
+//!
+//! Time is the runtime's paused clock, so hours pass in milliseconds and in the same order every time.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+#[path = "../memory/mod.rs"]
+mod memory;
+
+mod crashes;
+mod deploy_blue;
+mod promote;
+mod refused_deployments;
+mod run_isolated_tests;
+mod runs_that_get_lost;
+mod sweep;
+mod update;
+mod worker;
+mod worker_in_trouble;
