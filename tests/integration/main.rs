@@ -5,6 +5,10 @@
     clippy::unwrap_used,
     reason = "a test says that something is wrong by panicking"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "real processes take real time"
+)]
 
 mod bad_input;
 mod boto3;
