@@ -75,9 +75,9 @@ async fn each_test_sees_only_its_own_view() {
         world.push(service, &probe()).await;
     }
     gate.open("all");
-    // A dependency is waited for only when it is on its way itself.
-    release_all(&world, &["base", "left", "right", "alone"]).await;
-    release_all(&world, &["top"]).await;
+    for level in [&["base"][..], &["left", "right", "alone"], &["top"]] {
+        release_all(&world, level).await;
+    }
     gate.close("all");
     let seed: BTreeMap<&str, String> = {
         let stage = world.stage().await;

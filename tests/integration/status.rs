@@ -24,26 +24,7 @@ async fn status_shows_what_a_blue_is_tested_with_and_whom_it_pins() {
     let stage = world.await_stage("the shop is tested", tested).await;
     let [base, shop] = ["base", "shop"].map(|service| only_version(&stage, service));
 
-    let status = world.status();
-    let (of_base, of_shop) = (&status[0]["services"][0], &status[0]["services"][1]);
-    assert_eq!(status[0]["stage"], "test");
-    assert_eq!(of_base["service"], "base");
-    assert_eq!(of_base["live"]["version"], *base);
-    assert_eq!(
-        of_base["live"]["pinnedBy"][0],
-        format!("shop {shop} (its tests)")
-    );
-    assert_eq!(
-        of_base["live"]["pinnedBy"][1],
-        format!("shop {shop} (its wiring)")
-    );
-    assert_eq!(of_shop["live"], serde_json::Value::Null);
-    let blue = &of_shop["blues"][0];
-    assert_eq!(blue["version"], *shop);
-    assert_eq!(blue["waitsFor"], "its tests to end");
-    assert_eq!(blue["view"][0], format!("base {base}"));
-    assert_eq!(blue["stack"], format!("test-shop-{shop}"));
-
+    the_json_tells(&world.status(), &base, &shop);
     let table = answered(&world.bluestage(&["status", "--stage", "test"]));
     for cell in [
         format!("{shop}: its tests to end"),
@@ -60,6 +41,27 @@ async fn status_shows_what_a_blue_is_tested_with_and_whom_it_pins() {
         table.contains(&format!("{base} by shop {shop} (its wiring)")),
         "{table}"
     );
+}
+
+fn the_json_tells(status: &serde_json::Value, base: &str, shop: &str) {
+    let (of_base, of_shop) = (&status[0]["services"][0], &status[0]["services"][1]);
+    assert_eq!(status[0]["stage"], "test");
+    assert_eq!(of_base["service"], "base");
+    assert_eq!(of_base["live"]["version"], base);
+    assert_eq!(
+        of_base["live"]["pinnedBy"][0],
+        format!("shop {shop} (its tests)")
+    );
+    assert_eq!(
+        of_base["live"]["pinnedBy"][1],
+        format!("shop {shop} (its wiring)")
+    );
+    assert_eq!(of_shop["live"], serde_json::Value::Null);
+    let blue = &of_shop["blues"][0];
+    assert_eq!(blue["version"], shop);
+    assert_eq!(blue["waitsFor"], "its tests to end");
+    assert_eq!(blue["view"][0], format!("base {base}"));
+    assert_eq!(blue["stack"], format!("test-shop-{shop}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,6 +59,7 @@ fn wrong_names() -> Vec<Case> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of what can be wrong")]
 fn wrong_files() -> Vec<Case> {
     let wrong = |name, says| Case::new(name, (MISCONFIGURED, says));
     vec![
@@ -112,6 +113,7 @@ fn wrong_files() -> Vec<Case> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of what can be wrong")]
 fn wrong_values() -> Vec<Case> {
     let wrong = |name, says, value| {
         Case::new(name, (MISCONFIGURED, says)).deploy("ParameterOverrides", value)
@@ -187,8 +189,15 @@ fn wrong_values() -> Vec<Case> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_property_of_the_tests_or_the_promotion_is_named() {
     let world = queue::world(&[], &["--failed-grace-seconds", "0"]).await;
+    all_fail_in(&world, "RunIsolatedTests", &wrong_tests()).await;
+    all_fail_in(&world, "Promote", &wrong_promotions()).await;
+    nothing_stays(&world).await;
+}
+
+#[expect(clippy::too_many_lines, reason = "a table of what can be wrong")]
+fn wrong_tests() -> Vec<Case> {
     let wrong = |name, says| Case::new(name, (MISCONFIGURED, says));
-    let tests = [
+    vec![
         wrong(
             "runner",
             &[
@@ -229,9 +238,12 @@ async fn a_wrong_property_of_the_tests_or_the_promotion_is_named() {
             "EnvironmentVariables",
             r#"[{"name":"URL","value":{"Fn::GetLive":["base","Address"]}}]"#,
         ),
-    ];
-    all_fail_in(&world, "RunIsolatedTests", &tests).await;
-    let promotions = [
+    ]
+}
+
+fn wrong_promotions() -> Vec<Case> {
+    let wrong = |name, says| Case::new(name, (MISCONFIGURED, says));
+    vec![
         wrong(
             "strategy",
             &[
@@ -260,9 +272,7 @@ async fn a_wrong_property_of_the_tests_or_the_promotion_is_named() {
         .promote("Keep", "99"),
         wrong("stack", &["property StackName is given", "leave it out"])
             .promote("StackName", "orders"),
-    ];
-    all_fail_in(&world, "Promote", &promotions).await;
-    nothing_stays(&world).await;
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread")]
