@@ -9,6 +9,10 @@ use std::process::Command;
 const VERBS: &[&str] = &[
     "worker",
     "status",
+    "explain",
+    "switch-back",
+    "rebind",
+    "sweep",
     "actions register",
     "actions show",
     "actions deregister",

@@ -167,8 +167,8 @@ fn wrong_values() -> Vec<Case> {
         .file("sizes.json", "{}"),
         wrong(
             "green",
-            &["does not offer that parameter yet", "take it out of the template"],
-            "{}",
+            &["gives GreenDeployment a value", "bluestage itself sets it"],
+            r#"{"GreenDeployment":"true"}"#,
         )
         .file(
             "template.yaml",
@@ -244,22 +244,10 @@ fn wrong_tests() -> Vec<Case> {
 fn wrong_promotions() -> Vec<Case> {
     let wrong = |name, says| Case::new(name, (MISCONFIGURED, says));
     vec![
-        wrong(
-            "strategy",
-            &[
-                "property Strategy is \"update\"",
-                "does not offer the strategy update yet",
-            ],
-        )
-        .promote("Strategy", "update"),
-        wrong(
-            "rebind",
-            &[
-                "property Rebind is \"start\"",
-                "starting the pipelines of services that are behind yet",
-            ],
-        )
-        .promote("Rebind", "start"),
+        wrong("strategy", &["property Strategy is \"rename\"", "must be switch or update"])
+            .promote("Strategy", "rename"),
+        wrong("update", &["property StackName is missing"]).promote("Strategy", "update"),
+        wrong("rebind", &["property Rebind is \"on\"", "must be off or start"]).promote("Rebind", "on"),
         wrong(
             "skew",
             &["property OnSkew is \"ignore\"", "must be block or report"],
@@ -270,7 +258,7 @@ fn wrong_promotions() -> Vec<Case> {
             &["property Keep is \"99\"", "whole number from 0 to 20"],
         )
         .promote("Keep", "99"),
-        wrong("stack", &["property StackName is given", "leave it out"])
+        wrong("stack", &["property StackName is given", "belongs to Strategy=update"])
             .promote("StackName", "orders"),
     ]
 }

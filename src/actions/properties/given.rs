@@ -1,0 +1,195 @@
+//! The properties as the pipeline's author gave them: text, read by name and turned into types.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::{FixedStack, PropertyError};
+use crate::ports::Job;
+use crate::release::{OnSkew, ServiceName};
+
+/// The properties as they were given.
+pub(super) struct Given<'a> {
+    properties: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Given<'a> {
+    /// The job's properties, none of which is unknown to its action.
+    pub(super) fn of(job: &'a Job, known: &[&str]) -> Result<Self, PropertyError> {
+        let unknown = job
+            .configuration
+            .keys()
+            .find(|name| !known.contains(&name.as_str()));
+        if let Some(name) = unknown {
+            let why = format!(
+                "is unknown to {}; it knows {}",
+                job.action,
+                known.join(", ")
+            );
+            return Err(PropertyError::new(name, why));
+        }
+        Ok(Self::all(job))
+    }
+
+    /// The job's properties, known or not.
+    pub(super) fn all(job: &'a Job) -> Self {
+        Self {
+            properties: &job.configuration,
+        }
+    }
+
+    pub(super) fn optional(&self, name: &str) -> Option<&'a str> {
+        let value = self.properties.get(name)?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<&'a str, PropertyError> {
+        self.optional(name)
+            .ok_or_else(|| PropertyError::new(name, "is missing"))
+    }
+
+    pub(super) fn required<T: std::str::FromStr<Err: fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Result<T, PropertyError> {
+        let text = self.text(name)?;
+        text.parse()
+            .map_err(|error| PropertyError::new(name, format!("is wrong: {error}")))
+    }
+
+    pub(super) fn number(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<Option<u64>, PropertyError> {
+        let Some(text) = self.optional(name) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            Ok(_) | Err(_) => {
+                let (least, most) = (range.start(), range.end());
+                let why =
+                    format!("is \"{text}\", but must be a whole number from {least} to {most}");
+                Err(PropertyError::new(name, why))
+            }
+        }
+    }
+
+    /// Comma-separated, as the native actions write lists.
+    pub(super) fn list(&self, name: &str) -> Vec<String> {
+        let items = self
+            .optional(name)
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim);
+        items
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    pub(super) fn services(&self, name: &str) -> Result<BTreeSet<ServiceName>, PropertyError> {
+        let names = self.list(name).into_iter().map(ServiceName::try_from);
+        names
+            .collect::<Result<_, _>>()
+            .map_err(|error| PropertyError::new(name, format!("is wrong: {error}")))
+    }
+
+    pub(super) fn on_skew(&self) -> Result<OnSkew, PropertyError> {
+        match self.optional("OnSkew") {
+            None | Some("block") => Ok(OnSkew::Block),
+            Some("report") => Ok(OnSkew::Report),
+            Some(other) => {
+                let why = format!("is \"{other}\", but must be block or report");
+                Err(PropertyError::new("OnSkew", why))
+            }
+        }
+    }
+
+    pub(super) fn strategy(&self) -> Result<Option<FixedStack>, PropertyError> {
+        match self.optional("Strategy") {
+            None | Some("switch") => {
+                for name in ["StackName", "Capabilities", "RoleArn"] {
+                    self.not_with_switch(name)?;
+                }
+                Ok(None)
+            }
+            Some("update") => Ok(Some(FixedStack {
+                name: stack_name(self.text("StackName")?)?,
+                capabilities: self.list("Capabilities"),
+                role_arn: self.optional("RoleArn").map(role_arn).transpose()?,
+            })),
+            Some(other) => {
+                let why = format!("is \"{other}\", but must be switch or update");
+                Err(PropertyError::new("Strategy", why))
+            }
+        }
+    }
+
+    pub(super) fn not_with_switch(&self, name: &str) -> Result<(), PropertyError> {
+        match self.optional(name) {
+            None => Ok(()),
+            Some(_) => Err(PropertyError::new(
+                name,
+                "is given, but belongs to Strategy=update; the strategy switch promotes the very stack that was tested",
+            )),
+        }
+    }
+
+    pub(super) fn rebind(&self) -> Result<bool, PropertyError> {
+        match self.optional("Rebind") {
+            None | Some("off") => Ok(false),
+            Some("start") => Ok(true),
+            Some(other) => {
+                let why = format!("is \"{other}\", but must be off or start");
+                Err(PropertyError::new("Rebind", why))
+            }
+        }
+    }
+
+    pub(super) fn not_yet(&self, name: &str, what: &str) -> Result<(), PropertyError> {
+        match self.optional(name) {
+            None => Ok(()),
+            Some(_) => Err(PropertyError::new(
+                name,
+                format!(
+                    "is given, but this version of bluestage does not offer {what} yet; leave it out"
+                ),
+            )),
+        }
+    }
+
+    pub(super) fn only(&self, name: &str, offered: &str, what: &str) -> Result<(), PropertyError> {
+        match self.optional(name) {
+            None => Ok(()),
+            Some(value) if value == offered => Ok(()),
+            Some(value) => Err(PropertyError::new(
+                name,
+                format!(
+                    "is \"{value}\", but this version of bluestage does not offer {what} yet; leave it out or say \
+                     {offered}"
+                ),
+            )),
+        }
+    }
+}
+
+/// CloudFormation's form of a stack name (API reference, `CreateStack`).
+fn stack_name(value: &str) -> Result<String, PropertyError> {
+    let fits = value.len() <= 128
+        && value.starts_with(|first: char| first.is_ascii_alphabetic())
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if fits {
+        return Ok(value.to_owned());
+    }
+    let why = format!("is \"{value}\", but a stack name has letters, digits and hyphens, a letter first, at most 128");
+    Err(PropertyError::new("StackName", why))
+}
+
+pub(super) fn role_arn(value: &str) -> Result<String, PropertyError> {
+    if value.starts_with("arn:") && value.contains(":role/") {
+        return Ok(value.to_owned());
+    }
+    let why = format!("is \"{value}\", but must be the ARN of an IAM role");
+    Err(PropertyError::new("RoleArn", why))
+}
