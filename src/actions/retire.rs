@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::stop::Stop;
 use super::{Hold, seconds, update};
 use crate::ports::{Ports, StackState};
-use crate::release::{StageName, VersionRef};
+use crate::release::{Refusal, StageName, VersionRef};
 
 /// The first pause between two looks at a stack that is being deleted or made.
 pub(super) const FIRST_LOOK: Duration = Duration::from_secs(2);
@@ -38,7 +38,12 @@ pub(super) async fn retire(
 ) -> Result<Retired, Stop> {
     let now = || seconds(ports.clock.now());
     let at = now();
-    let (after, ()) = update::update(ports, stage, |stage| stage.retire(of, at)).await?;
+    let after = match update::update(ports, stage, |stage| stage.retire(of, at)).await {
+        Ok((after, ())) => after,
+        // Another sweep was faster.
+        Err(Stop::Refused(Refusal::NothingDeployed { .. })) => return Ok(Retired::Gone),
+        Err(stop) => return Err(stop),
+    };
     let Some(version) = after.version(of) else {
         return Ok(Retired::Gone);
     };

@@ -224,7 +224,7 @@ fn tests_failed(failed: &FailedRun) -> Why {
     }
     remedy.push_str(&format!(
         "\nLog, reports and certificate of {run}: {kept_at}. Mend what fails, then release again; {of} stays for a while \
-         to look at."
+         to look at, unless it is retried."
     ));
     why(Cause::TestsFailed, because, remedy)
 }

@@ -22,18 +22,18 @@ async fn tests_that_fail_are_named_and_their_version_stays_only_until_the_sweep(
         fails(
             "exits",
             "echo out of luck >&2; exit 3",
-            &["its command ended with exit code 3", "out of luck"],
+            &["the command ended with exit code 3", "out of luck"],
         ),
         fails(
             "killed",
             "kill -KILL $$",
-            &["its command was ended by signal 9"],
+            &["the command was ended by signal 9"],
         ),
         fails(
             "missing",
             "make-it-so --now",
             &[
-                "its command ended with exit code 127",
+                "the command ended with exit code 127",
                 "make-it-so",
                 "not found",
             ],
