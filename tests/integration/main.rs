@@ -20,6 +20,7 @@ mod slow;
 mod status;
 mod stop;
 mod switching;
+mod torture;
 
 #[path = "../world/mod.rs"]
 mod world;
