@@ -183,11 +183,6 @@ impl Promote {
             ],
         )?;
         given.only("Strategy", "switch", "the strategy update")?;
-        given.only(
-            "Rebind",
-            "off",
-            "starting the pipelines of services that are behind",
-        )?;
         for name in ["StackName", "Capabilities", "RoleArn"] {
             given.not_yet(name, "the strategy update")?;
         }

@@ -165,8 +165,8 @@ fn wrong_values() -> Vec<Case> {
         .file("sizes.json", "{}"),
         wrong(
             "green",
-            &["does not offer that parameter yet", "take it out of the template"],
-            "{}",
+            &["gives GreenDeployment a value", "bluestage itself sets it"],
+            r#"{"GreenDeployment":"true"}"#,
         )
         .file(
             "template.yaml",
@@ -243,11 +243,11 @@ async fn a_wrong_property_of_the_tests_or_the_promotion_is_named() {
         wrong(
             "rebind",
             &[
-                "property Rebind is \"start\"",
-                "starting the pipelines of services that are behind yet",
+                "property Rebind is \"always\"",
+                "must be off or start",
             ],
         )
-        .promote("Rebind", "start"),
+        .promote("Rebind", "always"),
         wrong(
             "skew",
             &["property OnSkew is \"ignore\"", "must be block or report"],
