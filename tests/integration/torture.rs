@@ -111,7 +111,7 @@ async fn world() -> World {
     let flags = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect();
     let options = Options {
         local_flags: flags(&["--no-start-on-create"]),
-        worker_flags: flags(&["--failed-grace-seconds", "0", "--test-runs", "4"]),
+        worker_flags: flags(&["--failed-grace-seconds", "0", "--test-runs", "4", "--stop-grace-seconds", "25"]),
         ..Options::default()
     };
     let mut world = World::start(&bluestage(), options).await;

@@ -52,7 +52,8 @@ pub(super) enum Deed {
     Release(Release),
     /// Stops the execution of the release of this number.
     Stop { number: usize, abandon: bool },
-    SwitchBack { service: usize },
+    /// Switches one of those back that can be; which of them is drawn.
+    SwitchBack { drawn: usize },
     /// Ends the oldest worker and starts another one.
     ReplaceWorker,
 }
@@ -151,8 +152,8 @@ fn storm(rng: &mut Rng, size: Size) -> Vec<(Duration, Deed)> {
         at += rng.u64(..1_200);
     }
     for _ in 0..size.executions.div_ceil(6) {
-        let service = rng.usize(..size.services);
-        storm.push((rng.u64(..at + 6_000), Deed::SwitchBack { service }));
+        let drawn = rng.usize(..);
+        storm.push((rng.u64(at / 4..at + 9_000), Deed::SwitchBack { drawn }));
     }
     for _ in 0..size.executions.div_ceil(15) {
         storm.push((at / 4 + rng.u64(..=at / 2), Deed::ReplaceWorker));

@@ -11,7 +11,7 @@ use super::services;
 use crate::world::{Process, World};
 
 /// How long everything together may take after the last deed.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// What was done, and what is known of it.
 #[derive(Default)]
@@ -65,10 +65,7 @@ pub(super) async fn carry_out(world: &mut World, plan: &Plan, done: &mut Done) -
         match *deed {
             Deed::Release(release) => start(world, plan, (release, done)).await,
             Deed::Stop { number, abandon } => stop(world, plan, (number, abandon, done)).await,
-            Deed::SwitchBack { service } => {
-                let name = &plan.services[service].name;
-                trouble.extend(switch_back(world, name, done).err());
-            }
+            Deed::SwitchBack { drawn } => trouble.extend(switch_back(world, drawn, done).await.err()),
             Deed::ReplaceWorker => {
                 let oldest = world.workers.remove(0);
                 oldest.signal("TERM");
@@ -93,7 +90,14 @@ async fn stop(world: &World, plan: &Plan, (number, abandon, done): (usize, bool,
     }
 }
 
-fn switch_back(world: &World, service: &str, done: &mut Done) -> Result<(), String> {
+async fn switch_back(world: &World, drawn: usize, done: &mut Done) -> Result<(), String> {
+    let stage = world.stage().await;
+    let kept = stage.services.iter().filter(|(_, service)| !service.previous.is_empty());
+    let names: Vec<&str> = kept.map(|(name, _)| name.as_str()).collect();
+    let Some(service) = names.get(drawn % names.len().max(1)) else {
+        done.nothing_kept += 1;
+        return Ok(());
+    };
     let output = world.bluestage(&["switch-back", service, "--stage", "test", "--who", "torture"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     match (output.status.success(), told.contains("no previous version")) {
@@ -110,14 +114,15 @@ pub(super) async fn settle(world: &World, plan: &Plan, findings: &mut Findings) 
     loop {
         let running = running(world, plan).await;
         let stage = world.stage().await;
-        let on_their_way: Vec<_> = stage.all_versions().filter(|(_, version)| version.state.is_on_its_way()).collect();
+        let on_their_way = stage.all_versions().filter(|(_, version)| version.state.is_on_its_way());
+        let on_their_way: Vec<_> = on_their_way.map(|(of, version)| format!("{of} {:?}", version.state)).collect();
         let unreachable = stage.unreachable();
         if running.is_empty() && on_their_way.is_empty() && unreachable.is_empty() {
             return;
         }
         if Instant::now() > deadline {
             findings.add(format!(
-                "the storm never ended: executions {running:?}, on their way {on_their_way:#?}, unreachable {unreachable:?}"
+                "the storm never ended: executions {running:?}, on their way {on_their_way:?}, unreachable {unreachable:?}"
             ));
             return;
         }
@@ -153,7 +158,7 @@ pub(super) async fn executions(world: &World, plan: &Plan) -> Vec<(String, Strin
 /// Every worker that was told to end has ended well.
 pub(super) fn replaced_workers_ended(done: &mut Done, findings: &mut Findings) {
     for worker in &mut done.replaced {
-        let code = worker.ended(Duration::from_secs(1)).and_then(|status| status.code());
+        let code = worker.ended(Duration::from_secs(30)).and_then(|status| status.code());
         let last = worker.last_lines(5);
         findings.expect(code == Some(0), || format!("a worker that was told to end: {code:?}\n{last}"));
     }
