@@ -4,13 +4,18 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo local test check
+.PHONY: help demo local test torture check
 
 PYTHON ?= python3
 CARGO ?= cargo
 VENV := target/venv
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
 LOCAL_DIR ?= target/local
+
+# How large a torture is, and what it is drawn from.
+SEED ?= $(shell date +%s)
+SERVICES ?= 10
+EXECUTIONS ?= 30
 TEMPLATES := $(wildcard pipeline-templates/*.yaml pipeline-templates/samples/*/template.yaml)
 
 demo: $(VENV)/ok ## Show, on this machine, what bluestage does: a broken version never disturbs another pipeline's tests
@@ -26,6 +31,10 @@ local: $(VENV)/ok ## Run a local CodePipeline, a local AWS, a worker and the sam
 test: $(VENV)/ok ## Run all tests
 	@echo "test: all tests"
 	$(CARGO) test --locked
+
+torture: $(VENV)/ok ## Run many services and executions, random everything (SEED=, SERVICES=, EXECUTIONS=), and check every promise
+	@echo "torture: a failing seed is told, with how to run it again"
+	SEED=$(SEED) SERVICES=$(SERVICES) EXECUTIONS=$(EXECUTIONS) $(CARGO) test --locked --test integration -- torture --nocapture
 
 check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencies, documentation and layering
 	@echo "check: format"

@@ -157,6 +157,8 @@ async fn begin_version(
         {
             Ok((stage, version)) => return Ok(Ok((stage, of(properties, version)))),
             Err(Stop::Refused(refusal)) if may_pass(&refusal) => {
+                let given_up = turn.update(&properties.stage, |stage| stage.give_up_older_attempts(&request));
+                given_up.await?;
                 if turn.hold.pause(turn.ports.dice.jittered(FIRST_LOOK)).await {
                     continue;
                 }

@@ -38,6 +38,12 @@ impl Hold {
         self.ends.saturating_sub(self.clock.elapsed())
     }
 
+    /// Waits until the worker has been stopping for this long.
+    pub(super) async fn is_over_for(&self, patience: Duration) {
+        self.stopping.cancelled().await;
+        self.clock.sleep(patience).await;
+    }
+
     /// Waits `pause`, or what is left if that is less. Tells whether there is time for another look.
     pub async fn pause(&self, pause: Duration) -> bool {
         let pause = pause.min(self.left());

@@ -24,6 +24,7 @@ mod slow;
 mod status;
 mod stop;
 mod switching;
+mod torture;
 mod updating;
 
 #[path = "../world/mod.rs"]

@@ -19,7 +19,7 @@ pub struct MiniStack {
     process: Process,
     /// Where it listens.
     pub url: String,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl MiniStack {
@@ -68,7 +68,7 @@ impl MiniStack {
                 return Some(Self {
                     process,
                     url,
-                    _home: home,
+                    home,
                 });
             }
             std::thread::sleep(Duration::from_millis(30));
@@ -84,6 +84,11 @@ impl MiniStack {
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         self.process.runs()
+    }
+
+    /// Its directory, which is in the environment of every function that it runs.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// What it has logged.
@@ -118,6 +123,8 @@ fn environment(home: &Path, port: u16) -> Vec<(String, String)> {
         ("IOT_MTLS_ENABLED", "0".to_owned()),
         ("SFTP_ENABLED", "0".to_owned()),
         ("LAMBDA_WARM_TTL_SECONDS", "60".to_owned()),
+        // A function that calls another one holds a thread meanwhile; with too few of them all wait for each other.
+        ("MINISTACK_WORKER_THREADS", "256".to_owned()),
         ("AUTH", "false".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

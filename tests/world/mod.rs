@@ -14,6 +14,7 @@
     reason = "shared by several binaries, of which none uses all; tests may look at the real clock"
 )]
 
+mod declaration;
 mod launch;
 mod ministack;
 mod pipelines;
@@ -241,6 +242,13 @@ impl World {
             String::from_utf8_lossy(&output.stderr)
         );
         serde_json::from_slice(&output.stdout).expect("status prints JSON")
+    }
+
+    /// Texts of which at least one is in the environment of every process that this world starts, and of none that it
+    /// does not.
+    pub fn traces(&self) -> Vec<String> {
+        let home = self.ministack.home().display().to_string();
+        vec![self.aws_url.clone(), home]
     }
 
     /// The end of every log, for the message of a test that fails.

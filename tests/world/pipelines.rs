@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use aws_sdk_codepipeline::types::{
-    ActionCategory, ActionDeclaration, ActionExecutionDetail, ActionOwner, ActionTypeId,
-    ArtifactStore, ArtifactStoreType, ExecutionMode, InputArtifact, OutputArtifact,
-    PipelineDeclaration, PipelineExecutionStatus, PipelineType, StageDeclaration,
-};
+use aws_sdk_codepipeline::types::{ActionExecutionDetail, PipelineExecutionStatus};
 
-use super::{ARTIFACT_BUCKET, SOURCE_BUCKET, World};
+use super::World;
+use super::declaration::declaration;
 
 /// How long an execution may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-type Properties = BTreeMap<String, String>;
+pub(super) type Properties = BTreeMap<String, String>;
 
 /// A pipeline with a source and whichever of the three actions it has properties for.
 #[derive(Clone, Default)]
@@ -22,6 +19,10 @@ pub struct PipelineOptions {
     pub deploy: Option<Properties>,
     pub test: Option<Properties>,
     pub promote: Option<Properties>,
+    /// Whether a newer execution overtakes one that waits, instead of running beside it.
+    pub superseded: bool,
+    /// Whether CodePipeline itself makes all three actions again, once, when one of them has failed.
+    pub retried: bool,
 }
 
 /// How a pipeline execution ended.
@@ -66,6 +67,7 @@ impl PipelineOptions {
             deploy: Some(deploy),
             test: Some(test),
             promote: Some(properties(&common)),
+            ..Self::default()
         }
     }
 
@@ -85,6 +87,20 @@ impl PipelineOptions {
         self
     }
 
+    /// In the mode in which a newer execution overtakes one that waits.
+    #[must_use]
+    pub fn superseded(mut self) -> Self {
+        self.superseded = true;
+        self
+    }
+
+    /// With a pipeline stage that is made again, once, when it fails.
+    #[must_use]
+    pub fn retried(mut self) -> Self {
+        self.retried = true;
+        self
+    }
+
     #[must_use]
     pub fn promote(mut self, name: &str, value: &str) -> Self {
         self.promote
@@ -95,7 +111,7 @@ impl PipelineOptions {
 }
 
 impl World {
-    /// Creates a pipeline of this name whose executions run side by side.
+    /// Creates a pipeline of this name whose executions run side by side, unless the options say otherwise.
     pub async fn create_pipeline(&self, name: &str, options: &PipelineOptions) {
         self.try_create_pipeline(name, options)
             .await
@@ -108,38 +124,10 @@ impl World {
         name: &str,
         options: &PipelineOptions,
     ) -> Result<(), aws_sdk_codepipeline::Error> {
-        let mut actions = Vec::new();
-        let all = [
-            ("DeployBlue", &options.deploy),
-            ("RunIsolatedTests", &options.test),
-            ("Promote", &options.promote),
-        ];
-        for (order, (provider, properties)) in (1..).zip(all) {
-            if let Some(properties) = properties {
-                actions.push(custom_action(provider, order, properties));
-            }
-        }
-        let release = StageDeclaration::builder()
-            .name("Release")
-            .set_actions(Some(actions))
-            .build();
-        let store = ArtifactStore::builder()
-            .r#type(ArtifactStoreType::S3)
-            .location(ARTIFACT_BUCKET)
-            .build();
-        let pipeline = PipelineDeclaration::builder()
-            .name(name)
-            .role_arn("arn:aws:iam::000000000000:role/pipeline")
-            .pipeline_type(PipelineType::V2)
-            .execution_mode(ExecutionMode::Parallel)
-            .artifact_store(store.expect("a store"))
-            .stages(source_stage(name))
-            .stages(release.expect("a pipeline stage"))
-            .build();
         let created = self
             .codepipeline()
             .create_pipeline()
-            .pipeline(pipeline.expect("a pipeline"))
+            .pipeline(declaration(name, options))
             .send()
             .await;
         created.map(drop).map_err(Into::into)
@@ -245,67 +233,6 @@ impl Outcome {
         assert_eq!(report.status, "Failed", "{report:#?}");
         report
     }
-}
-
-fn source_stage(pipeline: &str) -> StageDeclaration {
-    let action = ActionDeclaration::builder()
-        .name("Source")
-        .action_type_id(action_type(ActionCategory::Source, ActionOwner::Aws, "S3"))
-        .configuration("S3Bucket", SOURCE_BUCKET)
-        .configuration("S3ObjectKey", format!("{pipeline}.zip"))
-        .configuration("PollForSourceChanges", "false")
-        .output_artifacts(
-            OutputArtifact::builder()
-                .name("Source")
-                .build()
-                .expect("an artifact"),
-        )
-        .build();
-    let stage = StageDeclaration::builder()
-        .name("Source")
-        .actions(action.expect("an action"));
-    stage.build().expect("a pipeline stage")
-}
-
-fn custom_action(provider: &str, order: i32, properties: &Properties) -> ActionDeclaration {
-    let category = if provider == "RunIsolatedTests" {
-        ActionCategory::Test
-    } else {
-        ActionCategory::Deploy
-    };
-    let mut action = ActionDeclaration::builder()
-        .name(provider)
-        .run_order(order)
-        .action_type_id(action_type(category, ActionOwner::Custom, provider));
-    for (name, value) in properties {
-        action = action.configuration(name, value);
-    }
-    if provider != "Promote" {
-        action = action.input_artifacts(
-            InputArtifact::builder()
-                .name("Source")
-                .build()
-                .expect("an artifact"),
-        );
-    }
-    if provider == "RunIsolatedTests" {
-        action = action.output_artifacts(
-            OutputArtifact::builder()
-                .name("Results")
-                .build()
-                .expect("an artifact"),
-        );
-    }
-    action.build().expect("an action")
-}
-
-fn action_type(category: ActionCategory, owner: ActionOwner, provider: &str) -> ActionTypeId {
-    let id = ActionTypeId::builder()
-        .category(category)
-        .owner(owner)
-        .provider(provider)
-        .version("1");
-    id.build().expect("an action type")
 }
 
 fn report(detail: &ActionExecutionDetail) -> ActionReport {

@@ -100,3 +100,31 @@ fn a_full_stage_says_who_fills_it() {
     request.most_versions = Some(3);
     world.begin(&request).unwrap();
 }
+
+#[test]
+fn a_retry_that_waits_behind_a_barrier_does_not_hold_it_up_by_its_first_attempt() {
+    let mut world = World::new();
+    world.live("billing", "b1", &[]);
+    let first_attempt = world.blue("orders", "o1", &["billing"]);
+    let billing = promoting(&mut world);
+    let mut retry = world.request("orders", "o1", &["billing"]);
+    retry.execution.action_execution_id = "o1-again".to_owned();
+    assert!(matches!(world.begin(&retry), Err(Refusal::Barred { .. })));
+    assert_eq!(world.stage.holders(&billing), std::slice::from_ref(&first_attempt));
+
+    twice(&mut world.stage, |stage| stage.give_up_older_attempts(&retry)).unwrap();
+    assert_eq!(world.state(&first_attempt), State::Abandoned);
+    assert_eq!(world.stage.holders(&billing), []);
+    let terms = world.terms(OnSkew::Block);
+    twice(&mut world.stage, |stage| stage.finish_promotion(&billing, terms)).unwrap();
+    world.begin(&retry).unwrap();
+}
+
+#[test]
+fn what_a_waiting_version_has_begun_itself_is_not_given_up() {
+    let mut world = World::new();
+    let request = world.request("orders", "o1", &[]);
+    let begun = world.begin(&request).unwrap();
+    twice(&mut world.stage, |stage| stage.give_up_older_attempts(&request)).unwrap();
+    assert_eq!(world.state(&begun), State::Creating);
+}

@@ -95,6 +95,19 @@ impl Stage {
         Ok(id)
     }
 
+    /// Gives up what the same pipeline execution deployed before, while the version that replaces it waits to begin.
+    ///
+    /// Nobody will promote it any more. Were it kept until then, a promotion that waits for those that use what is live
+    /// would wait for it, while its successor waits for that promotion.
+    ///
+    /// # Errors
+    /// When another pipeline owns the service.
+    pub fn give_up_older_attempts(&mut self, request: &BlueRequest) -> Result<(), Refusal> {
+        self.refuse_other_owners(request)?;
+        self.abandon_older_attempts(request);
+        Ok(())
+    }
+
     /// The version's stack is ready: its tests may see it.
     ///
     /// # Errors
@@ -251,6 +264,7 @@ impl Stage {
                 older.service == request.service
                     && version.state.is_on_its_way()
                     && version.execution.execution_id == request.execution.execution_id
+                    && version.execution.action_execution_id != request.execution.action_execution_id
             })
             .map(|(older, _)| older)
             .collect();
