@@ -169,7 +169,7 @@ async fn skew_can_be_reported_instead() {
     world.release("billing").goes_live().await;
     let done = orders.promote().await.done();
     assert!(
-        done.summary.as_str().contains("Not tested together"),
+        done.summary.as_str().contains("It was tested with billing"),
         "{}",
         done.summary
     );
