@@ -16,6 +16,7 @@ mod codepipeline;
 mod contract;
 mod events;
 mod isolation;
+mod local_codepipeline;
 mod main_job;
 mod probe;
 mod queue;

@@ -1,10 +1,5 @@
 //! The local CodePipeline over TCP, asked by the official SDK, with its objects in memory.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails; the helpers of a test are part of it"
-)]
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -92,7 +87,7 @@ struct World {
 }
 
 impl World {
-    /// A server with the action type and the pipeline of `local_codepipeline/pipeline.yaml`.
+    /// A server with the action type and the pipeline of `local_codepipeline_files/pipeline.yaml`.
     async fn start() -> Self {
         let settings = settings();
         let objects = Arc::new(InMemory::default());
@@ -102,7 +97,7 @@ impl World {
         let shared: Arc<dyn Objects> = Arc::<InMemory>::clone(&objects);
         let local = Arc::new(Local::new(settings, shared, clock, Dice::seeded(7)));
         let directory =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/local_codepipeline");
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/local_codepipeline_files");
         let parameters = [("Service".to_owned(), "orders".to_owned())];
         let loaded = local.load(&[directory], &parameters).unwrap();
         assert_eq!(loaded.pipelines, ["orders-pipeline"]);
