@@ -49,6 +49,11 @@ pub(crate) struct Overlap {
     pub(crate) before: (String, String),
 }
 
+/// With tests that place orders for longer.
+pub(crate) fn soaking(orders: Source) -> Source {
+    orders.changed("tests/test_orders.py", SOAK.0, SOAK.1)
+}
+
 /// Tells the story, and whether all was ok.
 pub(crate) async fn tell(teller: Teller) -> Result<ExitCode, Trouble> {
     let mut demo = Demo::set_up(teller).await?;
@@ -101,7 +106,9 @@ impl Demo {
         self.release_all().await?;
         let overlap = self.release_good_and_broken().await?;
         self.prove_overlap(&overlap).await?;
+        let racing = self.race().await?;
         self.mend(&overlap).await?;
+        self.see_retry(&racing).await?;
         self.see_the_broken_gone(&overlap.broken).await
     }
 
@@ -144,9 +151,7 @@ impl Demo {
             .chapter("3. A good orders and a broken billing are released at the same time");
         let live_billing = self.watch.live("billing")?;
         let before = self.call_live_billing()?;
-        let orders = Source::sample("orders")
-            .changed("app.py", CURRENCY.0, CURRENCY.1)
-            .changed("tests/test_orders.py", SOAK.0, SOAK.1);
+        let orders = soaking(Source::sample("orders").changed("app.py", CURRENCY.0, CURRENCY.1));
         let what = "a good change: its answers name the currency";
         let good = self.watch.release("orders", &orders, what).await;
         let tested = |seen: &Watch| seen.ended(&good) || seen.is_tested_by_codepipeline(&good);
@@ -165,7 +170,6 @@ impl Demo {
     }
 
     async fn mend(&mut self, overlap: &Overlap) -> Result<(), Trouble> {
-        self.watch.teller.chapter("4. Billing is mended");
         let source = Source::sample("billing").changed(
             "app.py",
             "TAX_RATE =",

@@ -8,6 +8,7 @@ mod demo;
 mod evidence;
 mod local;
 mod proof;
+mod skew;
 mod story;
 mod watch;
 

@@ -16,7 +16,8 @@ use super::workspace::Workspace;
 use super::{Standing, Turn, messages};
 use crate::ports::{Done, ReadyStack, StackSpec, StackState, Text, Verdict};
 use crate::release::{
-    BlueReady, BlueRequest, Execution, Refusal, StackRef, Stage, StageName, Version, VersionId, VersionRef,
+    BlueReady, BlueRequest, Execution, Refusal, StackRef, Stage, StageName, Version, VersionId,
+    VersionRef,
 };
 
 /// How long a version may take from its beginning to going live before it is given up and its pins end: longer than
@@ -157,7 +158,9 @@ async fn begin_version(
         {
             Ok((stage, version)) => return Ok(Ok((stage, of(properties, version)))),
             Err(Stop::Refused(refusal)) if may_pass(&refusal) => {
-                let given_up = turn.update(&properties.stage, |stage| stage.give_up_older_attempts(&request));
+                let given_up = turn.update(&properties.stage, |stage| {
+                    stage.give_up_older_attempts(&request)
+                });
                 given_up.await?;
                 if turn.hold.pause(turn.ports.dice.jittered(FIRST_LOOK)).await {
                     continue;
@@ -287,14 +290,20 @@ fn spec_of(turn: &Turn<'_>, properties: &DeployBlue, version: &Version) -> Stack
 }
 
 /// The tags by which a stack tells whose it is.
-pub(super) fn tags(stage: &StageName, of: &VersionRef, execution: &Execution) -> BTreeMap<String, String> {
+pub(super) fn tags(
+    stage: &StageName,
+    of: &VersionRef,
+    execution: &Execution,
+) -> BTreeMap<String, String> {
     let tags = [
         ("stage", stage.to_string()),
         ("service", of.service.to_string()),
         ("version", of.version.to_string()),
         ("execution", execution.execution_id.clone()),
     ];
-    tags.into_iter().map(|(name, value)| (format!("{TAG_PREFIX}{name}"), value)).collect()
+    tags.into_iter()
+        .map(|(name, value)| (format!("{TAG_PREFIX}{name}"), value))
+        .collect()
 }
 
 /// The revision of the artifact that the template comes from.

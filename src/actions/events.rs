@@ -33,7 +33,9 @@ pub(super) struct Switchboard<'a> {
 fn others(stage: &Stage, of: &VersionRef) -> Vec<VersionRef> {
     let versions = stage.all_versions();
     let others = versions.filter(|(other, version)| {
-        other.service == of.service && other != of && version.green.is_some_and(|green| green != Green::Off)
+        other.service == of.service
+            && other != of
+            && version.green.is_some_and(|green| green != Green::Off)
     });
     others.map(|(other, _)| other).collect()
 }
@@ -54,15 +56,22 @@ impl Switchboard<'_> {
             }
         }
         let off = self.ports.clock.elapsed();
-        if stage.version(of).is_some_and(|version| version.green.is_some()) && !self.turn(of, true).await? {
+        if stage
+            .version(of)
+            .is_some_and(|version| version.green.is_some())
+            && !self.turn(of, true).await?
+        {
             return Ok(HandOver::Going);
         }
-        Ok(HandOver::Done(self.ports.clock.elapsed().saturating_sub(off)))
+        Ok(HandOver::Done(
+            self.ports.clock.elapsed().saturating_sub(off),
+        ))
     }
 
     /// Sets the version's parameter: the intent, the stack, the result. Tells whether it is set.
     async fn turn(&self, of: &VersionRef, on: bool) -> Result<bool, Stop> {
-        let (stage, ()) = update::update(self.ports, self.stage, |stage| stage.turn_green(of, on)).await?;
+        let (stage, ()) =
+            update::update(self.ports, self.stage, |stage| stage.turn_green(of, on)).await?;
         let Some(version) = stage.version(of) else {
             return Ok(true);
         };

@@ -43,7 +43,8 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
             }
             Err(stop @ Stop::Refused(Refusal::Skewed { .. })) => {
                 let at = turn.now();
-                turn.update(&properties.stage, |stage| stage.note_loss(&of, at)).await?;
+                turn.update(&properties.stage, |stage| stage.note_loss(&of, at))
+                    .await?;
                 return Err(stop);
             }
             Err(stop) => return Err(stop),
@@ -74,7 +75,10 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
 
 /// Whether the refusal will be gone a little later.
 fn may_pass(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Reserved { .. } | Refusal::Barred { .. } | Refusal::Held { .. })
+    matches!(
+        refusal,
+        Refusal::Reserved { .. } | Refusal::Barred { .. } | Refusal::Held { .. }
+    )
 }
 
 /// How far a promotion has come.
@@ -92,9 +96,15 @@ async fn promote(
     (of, seen, terms): (&VersionRef, &StackSeen, Promotion),
 ) -> Result<Promoted, Stop> {
     let name = &properties.stage;
-    let (stage, ()) = turn.update(name, |stage| stage.begin_promotion(of, seen, terms)).await?;
-    let has_events = stage.version(of).is_some_and(|version| version.green.is_some());
-    let is_promoting = stage.version(of).is_some_and(|version| version.state == State::Promoting);
+    let (stage, ()) = turn
+        .update(name, |stage| stage.begin_promotion(of, seen, terms))
+        .await?;
+    let has_events = stage
+        .version(of)
+        .is_some_and(|version| version.green.is_some());
+    let is_promoting = stage
+        .version(of)
+        .is_some_and(|version| version.state == State::Promoting);
     if let (Some(fixed), true) = (&properties.update, is_promoting) {
         return match updating::promote(turn, (properties, fixed), (of, terms)).await? {
             Ok(stage) => live(turn, properties, (&stage, of, None)).await,
@@ -108,7 +118,9 @@ async fn promote(
             Err(waits_for) => return Ok(Promoted::Waiting(waits_for)),
         }
     }
-    let (stage, ()) = turn.update(name, |stage| stage.finish_promotion(of, terms)).await?;
+    let (stage, ()) = turn
+        .update(name, |stage| stage.finish_promotion(of, terms))
+        .await?;
     live(turn, properties, (&stage, of, gap)).await
 }
 
@@ -131,7 +143,9 @@ async fn live(
 /// whatever comes of it.
 async fn rebind_consumers(turn: &Turn<'_>, stage: &Stage, of: &VersionRef) -> String {
     let behind = stage.behind().into_iter();
-    let consumers = behind.filter(|behind| behind.wired_to.service == of.service).map(|behind| behind.of.service);
+    let consumers = behind
+        .filter(|behind| behind.wired_to.service == of.service)
+        .map(|behind| behind.of.service);
     match rebind(turn.ports, &stage.name, Some(&consumers.collect())).await {
         Ok(rebound) => messages::rebound(&rebound),
         Err(why) => why,
@@ -163,7 +177,11 @@ async fn look_at_stack(turn: &Turn<'_>, version: &Version) -> Result<StackSeen, 
     })
 }
 
-fn done(stage: &Stage, of: &VersionRef, (gap, rebound): (Option<Duration>, String)) -> Option<Verdict> {
+fn done(
+    stage: &Stage,
+    of: &VersionRef,
+    (gap, rebound): (Option<Duration>, String),
+) -> Option<Verdict> {
     let version = stage.version(of)?;
     let previous = stage.services.get(&of.service)?.previous.first();
     let variables = [

@@ -41,12 +41,22 @@ const PROGRESS: Duration = Duration::from_secs(5);
 pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = RunIsolatedTests::of(turn.job)?;
     let Some(run) = turn.carried.run.clone() else {
-        return start(turn, &properties, Attempt { number: 1, invalid: 0 }).await;
+        return start(
+            turn,
+            &properties,
+            Attempt {
+                number: 1,
+                invalid: 0,
+            },
+        )
+        .await;
     };
     let invalid = run.invalid;
     match watch(turn, &properties, run).await? {
         Watched::Ended(run, end) => conclude(turn, &properties, (&run, end)).await,
-        Watched::Running(run, progress) => turn.go_on(run.as_str(), messages::tests_running(&progress)),
+        Watched::Running(run, progress) => {
+            turn.go_on(run.as_str(), messages::tests_running(&progress))
+        }
         Watched::Lost(number) if number < MOST_ATTEMPTS => {
             let next = Attempt {
                 number: number + 1,
@@ -88,14 +98,25 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
 }
 
 /// Starts a fresh run and answers at once, so that the console shows within seconds that the tests run.
-async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Attempt) -> Result<Verdict, Stop> {
-    let run = RunId::new(&turn.job.pipeline.execution.action_execution_id, attempt.number);
+async fn start(
+    turn: &mut Turn<'_>,
+    properties: &RunIsolatedTests,
+    attempt: Attempt,
+) -> Result<Verdict, Stop> {
+    let run = RunId::new(
+        &turn.job.pipeline.execution.action_execution_id,
+        attempt.number,
+    );
     let (stage, of) = blue(turn, properties).await?;
     let seen = honesty::look(turn, &stage, &of).await?;
     let at = turn.now();
-    let started = turn.update(&properties.stage, |stage| stage.run_started(&of, &run, &seen, at));
+    let started = turn.update(&properties.stage, |stage| {
+        stage.run_started(&of, &run, &seen, at)
+    });
     let (stage, ()) = started.await?;
-    let version = stage.version(&of).ok_or_else(|| nothing_deployed(properties))?;
+    let version = stage
+        .version(&of)
+        .ok_or_else(|| nothing_deployed(properties))?;
     let subject = Subject {
         stage: &stage,
         of: &of,
@@ -116,7 +137,10 @@ async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Atte
                 beat: 0,
                 watched_millis: 0,
             });
-            turn.go_on(run.as_str(), messages::tests_started(&of, &against(&subject)))
+            turn.go_on(
+                run.as_str(),
+                messages::tests_started(&of, &against(&subject)),
+            )
         }
     }
 }
@@ -277,7 +301,8 @@ async fn not_counted(
     (of, run, changed): (&VersionRef, &RunId, Vec<String>),
 ) -> Result<Verdict, Stop> {
     let at = turn.now();
-    turn.update(&properties.stage, |stage| stage.run_invalid(of, run, at)).await?;
+    turn.update(&properties.stage, |stage| stage.run_invalid(of, run, at))
+        .await?;
     tracing::warn!(%run, ?changed, "something outside changed a stack under the tests; the run does not count");
     match &turn.carried.run {
         Some(carried) if carried.invalid < MOST_INVALID => {
@@ -293,7 +318,11 @@ async fn not_counted(
 
 /// What was in reach as the version's newest run began.
 fn seen_by(version: &Version) -> SeenStacks {
-    version.run.as_ref().map(|run| run.seen.clone()).unwrap_or_default()
+    version
+        .run
+        .as_ref()
+        .map(|run| run.seen.clone())
+        .unwrap_or_default()
 }
 
 fn passed(run: &RunId, end: &RunEnd, summary: String) -> Verdict {

@@ -72,10 +72,18 @@ impl Sweeper {
     pub async fn plan(&self, ports: &Ports) -> Result<Vec<String>, String> {
         let told = |stop: Stop| messages::sweep_trouble(&stop);
         let mut plan = Vec::new();
-        for name in ports.stages.names().await.map_err(|fault| told(fault.into()))? {
+        for name in ports
+            .stages
+            .names()
+            .await
+            .map_err(|fault| told(fault.into()))?
+        {
             let stage = update::read(ports, &name).await.map_err(told)?;
             let mut then = stage.clone();
-            for (of, version) in stage.all_versions().filter(|(_, version)| version.state.is_on_its_way()) {
+            for (of, version) in stage
+                .all_versions()
+                .filter(|(_, version)| version.state.is_on_its_way())
+            {
                 let Some(because) = self.why_ended(ports, version).await.map_err(told)? else {
                     continue;
                 };
@@ -83,7 +91,11 @@ impl Sweeper {
                 // Only to see what nobody could reach then; nothing is written.
                 let _ = then.abandon(&of, because, seconds(ports.clock.now()));
             }
-            plan.extend(then.unreachable().iter().map(|of| format!("{name}: retire {of}: nobody can reach it")));
+            plan.extend(
+                then.unreachable()
+                    .iter()
+                    .map(|of| format!("{name}: retire {of}: nobody can reach it")),
+            );
         }
         if plan.is_empty() {
             plan.push("Nothing to do.".to_owned());
@@ -129,10 +141,19 @@ impl Sweeper {
     }
 
     /// Where no promotion is handing events over, what is live gets them: after a switch back, or a promotion that died.
-    async fn settle_events(&self, ports: &Ports, name: &StageName, hold: &Hold) -> Result<(), Stop> {
+    async fn settle_events(
+        &self,
+        ports: &Ports,
+        name: &StageName,
+        hold: &Hold,
+    ) -> Result<(), Stop> {
         let stage = update::read(ports, name).await?;
         let now = seconds(ports.clock.now());
-        let switchboard = Switchboard { ports, stage: name, hold };
+        let switchboard = Switchboard {
+            ports,
+            stage: name,
+            hold,
+        };
         for (live, _) in stage.live_versions() {
             let is_handing_over = stage.barrier(&live.service, now).is_some();
             if is_handing_over || is_handed_to(&stage, &live) {

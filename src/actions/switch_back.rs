@@ -43,7 +43,10 @@ pub struct SwitchedBack {
 ///
 /// # Errors
 /// A sentence that says why not; everything is then as it was.
-pub async fn switch_back(ports: &Ports, request: &SwitchBackRequest) -> Result<SwitchedBack, String> {
+pub async fn switch_back(
+    ports: &Ports,
+    request: &SwitchBackRequest,
+) -> Result<SwitchedBack, String> {
     let at = seconds(ports.clock.now());
     // What was live last is asked once: after a lost race the same switch is made, not another one back.
     let target: OnceLock<VersionId> = OnceLock::new();
@@ -64,7 +67,9 @@ pub async fn switch_back(ports: &Ports, request: &SwitchBackRequest) -> Result<S
         })?;
         Ok(to)
     });
-    let (stage, live) = switched.await.map_err(|stop| messages::not_switched_back(&stop))?;
+    let (stage, live) = switched
+        .await
+        .map_err(|stop| messages::not_switched_back(&stop))?;
     let of = VersionRef {
         service: request.service.clone(),
         version: live.clone(),
@@ -74,7 +79,11 @@ pub async fn switch_back(ports: &Ports, request: &SwitchBackRequest) -> Result<S
         events_follow: !is_handed_to(&stage, &of),
         live,
         kept: service.and_then(|service| service.previous.first().cloned()),
-        behind: stage.behind().into_iter().filter(|behind| behind.wired_to.service == request.service).collect(),
+        behind: stage
+            .behind()
+            .into_iter()
+            .filter(|behind| behind.wired_to.service == request.service)
+            .collect(),
         debts: stage.debts(),
     })
 }
@@ -83,8 +92,16 @@ pub async fn switch_back(ports: &Ports, request: &SwitchBackRequest) -> Result<S
 ///
 /// # Errors
 /// A sentence that says why not; the switch back stands, and the sweep tries again.
-pub async fn follow_with_events(ports: &Ports, stage: &StageName, live: &VersionRef, hold: &Hold) -> Result<bool, String> {
+pub async fn follow_with_events(
+    ports: &Ports,
+    stage: &StageName,
+    live: &VersionRef,
+    hold: &Hold,
+) -> Result<bool, String> {
     let switchboard = Switchboard { ports, stage, hold };
-    let handed = switchboard.hand_to(live).await.map_err(|stop| messages::events_do_not_follow(&stop))?;
+    let handed = switchboard
+        .hand_to(live)
+        .await
+        .map_err(|stop| messages::events_do_not_follow(&stop))?;
     Ok(matches!(handed, HandOver::Done(_)))
 }

@@ -110,7 +110,9 @@ fn texts(member: &str, value: Json) -> Result<Vec<(String, String)>, PropertyErr
 fn check(declared: &Declared, given: &BTreeMap<String, Value>) -> Result<(), PropertyError> {
     let wrong = |why: String| Err(PropertyError::new("ParameterOverrides", why));
     if given.contains_key(GREEN_DEPLOYMENT) {
-        return wrong(format!("gives {GREEN_DEPLOYMENT} a value, but bluestage itself sets it: false for blue, true for live"));
+        return wrong(format!(
+            "gives {GREEN_DEPLOYMENT} a value, but bluestage itself sets it: false for blue, true for live"
+        ));
     }
     if let Some(unknown) = given
         .keys()
@@ -145,7 +147,10 @@ fn check(declared: &Declared, given: &BTreeMap<String, Value>) -> Result<(), Pro
 
 /// SHA-256 of a template, in hex.
 pub(super) fn digest(template: &str) -> String {
-    Sha256::digest(template.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(template.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

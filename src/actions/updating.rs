@@ -34,7 +34,9 @@ pub(super) async fn promote(
         outputs: ready.outputs,
     };
     let (stage, ()) = turn
-        .update(&properties.stage, |stage| stage.finish_update(of, &updated, terms))
+        .update(&properties.stage, |stage| {
+            stage.finish_update(of, &updated, terms)
+        })
         .await?;
     Ok(Ok(stage))
 }
@@ -46,13 +48,20 @@ async fn spec_of(
     (properties, fixed): (&Promote, &FixedStack),
     (of, version): (&VersionRef, &Version),
 ) -> Result<StackSpec, Stop> {
-    let MadeFrom { template, parameters } = turn.ports.stacks.made_from(&version.stack).await?;
+    let MadeFrom {
+        template,
+        parameters,
+    } = turn.ports.stacks.made_from(&version.stack).await?;
     if digest(&template) != version.template_digest {
         return Err(Refusal::ChangedSinceTested { of: of.clone() }.into());
     }
     let mut given = BTreeMap::new();
     for (name, value) in parameters {
-        let value = if name == GREEN_DEPLOYMENT { Some("true".to_owned()) } else { value };
+        let value = if name == GREEN_DEPLOYMENT {
+            Some("true".to_owned())
+        } else {
+            value
+        };
         let Some(value) = value else {
             return Err(messages::hidden_parameter(&name));
         };
@@ -76,7 +85,11 @@ async fn spec_of(
 }
 
 /// Applies it until it is done; `None` when it still goes on after the hold.
-async fn apply(turn: &Turn<'_>, spec: &StackSpec, of: &VersionRef) -> Result<Option<ReadyStack>, Stop> {
+async fn apply(
+    turn: &Turn<'_>,
+    spec: &StackSpec,
+    of: &VersionRef,
+) -> Result<Option<ReadyStack>, Stop> {
     let change_set = format!("bluestage-{}", of.version);
     let mut pause = FIRST_LOOK;
     loop {

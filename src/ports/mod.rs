@@ -25,7 +25,8 @@ pub use runs::{
     Totals,
 };
 pub use stacks::{
-    Changing, Declared, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
+    Changing, Declared, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec,
+    StackState, Stacks,
 };
 pub use stages::{Etag, Stages, Stored, Written};
 pub use verdict::{Cause, Continuation, Done, Failure, Text, Token, Verdict};

@@ -28,7 +28,7 @@ pub use names::{BadName, RunId, ServiceName, StageName, VersionId, VersionRef};
 pub use refusal::Refusal;
 pub use skew::{Behind, Debt, Skew};
 pub use stage::{
-    Barrier, Event, Execution, Green, Moment, Outputs, Reservation, Run, RunOutcome, SeenStacks, Service, StackRef, Stage,
-    State, Tested, Version, Wire,
+    Barrier, Event, Execution, Green, Moment, Outputs, Reservation, Run, RunOutcome, SeenStacks,
+    Service, StackRef, Stage, State, Tested, Version, Wire,
 };
 pub use transitions::{BlueReady, BlueRequest, OnSkew, Promotion, StackSeen, SwitchBack, Updated};

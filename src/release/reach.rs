@@ -74,7 +74,10 @@ impl Stage {
     /// Every version that this version's calls can reach: its view, and on through wiring. Without itself.
     #[must_use]
     pub fn closure_of(&self, of: &VersionRef) -> BTreeSet<VersionRef> {
-        let mut reached = self.version(of).map(|version| self.closure_of_view(&version.view)).unwrap_or_default();
+        let mut reached = self
+            .version(of)
+            .map(|version| self.closure_of_view(&version.view))
+            .unwrap_or_default();
         reached.remove(of);
         reached
     }
@@ -89,7 +92,12 @@ impl Stage {
                 continue;
             };
             if reached.insert(other) {
-                open.extend(version.wiring.iter().map(|(service, wire)| to(service, &wire.version)));
+                open.extend(
+                    version
+                        .wiring
+                        .iter()
+                        .map(|(service, wire)| to(service, &wire.version)),
+                );
             }
         }
         reached

@@ -126,8 +126,15 @@ fn service_report(stage: &Stage, name: &ServiceName, service: &Service) -> Servi
     }
 }
 
-fn version_report(stage: &Stage, pins: &Pins, (of, version): (&VersionRef, &Version)) -> VersionReport {
-    let others = version.view.iter().filter(|(service, _)| **service != of.service);
+fn version_report(
+    stage: &Stage,
+    pins: &Pins,
+    (of, version): (&VersionRef, &Version),
+) -> VersionReport {
+    let others = version
+        .view
+        .iter()
+        .filter(|(service, _)| **service != of.service);
     let behind = stage.behind().into_iter().filter(|behind| behind.of == *of);
     let debts = stage.debts().into_iter();
     let untested_with = debts.filter_map(|debt| match (debt.caller == *of, debt.called == *of) {
@@ -140,8 +147,15 @@ fn version_report(stage: &Stage, pins: &Pins, (of, version): (&VersionRef, &Vers
         state: version.state,
         waits_for: waits_for(version),
         stack: version.stack.name.clone(),
-        view: others.map(|(service, id)| format!("{service} {id}")).collect(),
-        pinned_by: pins.get(of).into_iter().flatten().filter_map(pinned_by).collect(),
+        view: others
+            .map(|(service, id)| format!("{service} {id}"))
+            .collect(),
+        pinned_by: pins
+            .get(of)
+            .into_iter()
+            .flatten()
+            .filter_map(pinned_by)
+            .collect(),
         behind: behind.map(|behind| behind.wired_to.to_string()).collect(),
         untested_with: untested_with.collect(),
         created_at: version.created_at,
@@ -164,7 +178,9 @@ fn waits_for(version: &Version) -> Option<String> {
         (State::Creating, _) => "its stack",
         (State::Blue, Some(RunOutcome::Running)) => "its tests to end",
         (State::Blue, Some(RunOutcome::Failed)) => "a retry: its tests failed",
-        (State::Blue, Some(RunOutcome::Passed | RunOutcome::Invalid) | None) => "its tests to start",
+        (State::Blue, Some(RunOutcome::Passed | RunOutcome::Invalid) | None) => {
+            "its tests to start"
+        }
         (State::Tested | State::Promoting, _) => "its promotion",
         (State::Live | State::Previous | State::Abandoned | State::Retiring, _) => return None,
     };

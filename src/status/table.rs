@@ -61,7 +61,10 @@ fn live(version: &VersionReport, now: Moment) -> String {
         text.push_str(&format!("\n  behind: calls {}", version.behind.join(", ")));
     }
     if !version.untested_with.is_empty() {
-        text.push_str(&format!("\n  not tested with {}", version.untested_with.join(", ")));
+        text.push_str(&format!(
+            "\n  not tested with {}",
+            version.untested_with.join(", ")
+        ));
     }
     text
 }

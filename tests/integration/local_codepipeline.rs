@@ -96,8 +96,8 @@ impl World {
         let clock = Arc::new(SystemClock::start());
         let shared: Arc<dyn Objects> = Arc::<InMemory>::clone(&objects);
         let local = Arc::new(Local::new(settings, shared, clock, Dice::seeded(7)));
-        let directory =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/local_codepipeline_files");
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/integration/local_codepipeline_files");
         let parameters = [("Service".to_owned(), "orders".to_owned())];
         let loaded = local.load(&[directory], &parameters).unwrap();
         assert_eq!(loaded.pipelines, ["orders-pipeline"]);

@@ -5,10 +5,7 @@
     clippy::unwrap_used,
     reason = "a test says that something is wrong by panicking"
 )]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "real processes take real time"
-)]
+#![expect(clippy::disallowed_methods, reason = "real processes take real time")]
 
 mod bad_input;
 mod boto3;
@@ -122,6 +119,10 @@ async fn sample_world() -> World {
 async fn world_with_actions() -> World {
     let world = World::with_worker(&bluestage(), Options::default()).await;
     let registered = world.bluestage(&["actions", "register"]);
-    assert!(registered.status.success(), "{}", String::from_utf8_lossy(&registered.stderr));
+    assert!(
+        registered.status.success(),
+        "{}",
+        String::from_utf8_lossy(&registered.stderr)
+    );
     world
 }

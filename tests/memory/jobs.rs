@@ -204,6 +204,8 @@ impl Jobs for MemoryJobs {
 
     async fn start_pipeline(&self, pipeline_arn: &str, request: &str) -> Result<String, Fault> {
         let told = format!("jobs.start_pipeline {pipeline_arn}");
-        self.line.call(told, || Ok(format!("started-by-{request}"))).await
+        self.line
+            .call(told, || Ok(format!("started-by-{request}")))
+            .await
     }
 }

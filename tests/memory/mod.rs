@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bluestage::actions::{Hold, Sweeper, Swept, act, Limits};
+use bluestage::actions::{Hold, Limits, Sweeper, Swept, act};
 use bluestage::clock::Clock;
 use bluestage::dice::Dice;
 use bluestage::ports::{Job, Ports, Verdict};

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bluestage::ports::{
-    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
+    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec,
+    StackState, Stacks,
 };
 use bluestage::release::StackRef;
 use serde_json::Value as Json;
@@ -292,13 +293,18 @@ impl Stacks for MemoryStacks {
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault> {
         let effect = || {
             let spec = self.spec(&stack.name);
-            let parameters = spec.parameters.into_iter().map(|(name, value)| (name, Some(value)));
+            let parameters = spec
+                .parameters
+                .into_iter()
+                .map(|(name, value)| (name, Some(value)));
             Ok(MadeFrom {
                 template: spec.template,
                 parameters: parameters.collect(),
             })
         };
-        self.line.call(format!("stacks.made_from {}", stack.name), effect).await
+        self.line
+            .call(format!("stacks.made_from {}", stack.name), effect)
+            .await
     }
 
     async fn apply(&self, spec: &StackSpec, change_set: &str) -> Result<StackState, Fault> {
@@ -316,7 +322,11 @@ impl Stacks for MemoryStacks {
         self.line.call(name, effect).await
     }
 
-    async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault> {
+    async fn set_parameter(
+        &self,
+        stack: &StackRef,
+        change: &ParameterChange,
+    ) -> Result<Changing, Fault> {
         let ParameterChange { name, value, .. } = change;
         let effect = || {
             if self.spec(&stack.name).parameters.get(name) == Some(value) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bluestage::ports::{
-    ActionKind, Cause, Changing, Declared, Fault, MadeFrom, ParameterChange, Ports, StackSpec, StackState, Stacks,
-    Verdict,
+    ActionKind, Cause, Changing, Declared, Fault, MadeFrom, ParameterChange, Ports, StackSpec,
+    StackState, Stacks, Verdict,
 };
 use bluestage::release::StackRef;
 use bluestage::worker::Ended;
@@ -60,7 +60,11 @@ impl Stacks for Bombs {
         self.inner.apply(spec, change_set).await
     }
 
-    async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault> {
+    async fn set_parameter(
+        &self,
+        stack: &StackRef,
+        change: &ParameterChange,
+    ) -> Result<Changing, Fault> {
         self.inner.set_parameter(stack, change).await
     }
 

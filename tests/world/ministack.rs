@@ -65,11 +65,7 @@ impl MiniStack {
         while process.runs() && Instant::now() < deadline {
             if answers(port) {
                 let url = format!("http://127.0.0.1:{port}");
-                return Some(Self {
-                    process,
-                    url,
-                    home,
-                });
+                return Some(Self { process, url, home });
             }
             std::thread::sleep(Duration::from_millis(30));
         }

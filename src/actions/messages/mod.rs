@@ -129,12 +129,18 @@ fn explain(stop: &Stop) -> Why {
         Stop::TestsFailed(failed) => tests_failed(failed),
         Stop::NotDrained { holders } => why(
             Cause::Unavailable,
-            format!("blues that use what is live did not end in time: {}", list(holders)),
+            format!(
+                "blues that use what is live did not end in time: {}",
+                list(holders)
+            ),
             "The barrier is lowered again. Retry it, or give it more time with DrainMinutes.",
         ),
         Stop::RunsInvalid { changed } => why(
             Cause::Unavailable,
-            format!("something outside bluestage kept changing stacks under the tests: {}", changed.join("; ")),
+            format!(
+                "something outside bluestage kept changing stacks under the tests: {}",
+                changed.join("; ")
+            ),
             "CloudFormation's events of these stacks say who; keep everything else off the stacks of this stage, then retry.",
         ),
         Stop::DeadlinePassed { waiting_for } => why(

@@ -139,12 +139,18 @@ pub(in crate::actions) fn promoted(
         text.push_str(&format!("; {previous} is kept to switch back to"));
     }
     if let Some(gap) = gap {
-        text.push_str(&format!("; it gets the events now, and nobody got any for {:.1} s", gap.as_secs_f64()));
+        text.push_str(&format!(
+            "; it gets the events now, and nobody got any for {:.1} s",
+            gap.as_secs_f64()
+        ));
     }
     let skew = stage.skew_of(of);
     if !skew.is_empty() {
         let skew: Vec<String> = skew.iter().map(skewed).collect();
-        text.push_str(&format!(". It was tested with {}", skew.join("; and with ")));
+        text.push_str(&format!(
+            ". It was tested with {}",
+            skew.join("; and with ")
+        ));
     }
     text + "."
 }
@@ -154,18 +160,27 @@ pub(in crate::actions) fn rebound(rebound: &Rebound) -> String {
     let mut text = String::new();
     if !rebound.started.is_empty() {
         let started: Vec<String> = rebound.started.keys().map(ToString::to_string).collect();
-        text.push_str(&format!(" Released again, to be wired to it: {}.", started.join(", ")));
+        text.push_str(&format!(
+            " Released again, to be wired to it: {}.",
+            started.join(", ")
+        ));
     }
     if !rebound.later.is_empty() {
         let later: Vec<String> = rebound.later.iter().map(ToString::to_string).collect();
-        text.push_str(&format!(" To be released again once their providers are: {}.", later.join(", ")));
+        text.push_str(&format!(
+            " To be released again once their providers are: {}.",
+            later.join(", ")
+        ));
     }
     text
 }
 
 /// That a promotion waits for blues.
 pub(in crate::actions) fn waits_for_blues(of: &VersionRef, holders: &[VersionRef]) -> String {
-    format!("{of} waits for the blues that use what is live: {}. No new ones begin.", list(holders))
+    format!(
+        "{of} waits for the blues that use what is live: {}. No new ones begin.",
+        list(holders)
+    )
 }
 
 /// That the fixed stack is being updated.
@@ -208,7 +223,10 @@ pub(in crate::actions) fn not_switched_back(stop: &Stop) -> String {
 
 /// Why the events do not follow a switch back yet.
 pub(in crate::actions) fn events_do_not_follow(stop: &Stop) -> String {
-    told("the switch back stands, but the events were not handed over yet (the sweep tries again)", stop)
+    told(
+        "the switch back stands, but the events were not handed over yet (the sweep tries again)",
+        stop,
+    )
 }
 
 /// Why no pipeline, or no further one, was started.
@@ -218,5 +236,7 @@ pub(in crate::actions) fn not_rebound(stop: &Stop) -> String {
 
 fn told(headline: &str, stop: &Stop) -> String {
     let why = explain(stop);
-    format!("{headline}: {}. {}", why.because, why.remedy).trim_end().to_owned()
+    format!("{headline}: {}. {}", why.because, why.remedy)
+        .trim_end()
+        .to_owned()
 }

@@ -122,24 +122,46 @@ pub(super) fn refused(refusal: &Refusal) -> Why {
         ),
         Refusal::Reserved { of, by, .. } => why(
             Cause::OutOfDate,
-            format!("{of} waits for {by}, which was tested with what is live now and goes first, because its service kept losing"),
+            format!(
+                "{of} waits for {by}, which was tested with what is live now and goes first, because its service kept losing"
+            ),
             "Retry it.",
         ),
-        Refusal::Barred { service, dependency, by, .. } => why(
+        Refusal::Barred {
+            service,
+            dependency,
+            by,
+            ..
+        } => why(
             Cause::Unavailable,
-            format!("{service} waits for the promotion of {by}, which is about to change the live {dependency}"),
+            format!(
+                "{service} waits for the promotion of {by}, which is about to change the live {dependency}"
+            ),
             "Retry it.",
         ),
         Refusal::Held { of, by } => why(
             Cause::Unavailable,
-            format!("{of} waits for the blues that use what is live: {}", list(by)),
+            format!(
+                "{of} waits for the blues that use what is live: {}",
+                list(by)
+            ),
             "Retry it.",
         ),
-        Refusal::StageFull { service, most, held_by } => {
-            let held_by: Vec<String> = held_by.iter().map(|(service, count)| format!("{service} {count}")).collect();
+        Refusal::StageFull {
+            service,
+            most,
+            held_by,
+        } => {
+            let held_by: Vec<String> = held_by
+                .iter()
+                .map(|(service, count)| format!("{service} {count}"))
+                .collect();
             why(
                 Cause::Unavailable,
-                format!("there is no room for a further version of {service}: the stage may hold {most} ({})", held_by.join(", ")),
+                format!(
+                    "there is no room for a further version of {service}: the stage may hold {most} ({})",
+                    held_by.join(", ")
+                ),
                 "Let releases end, keep fewer previous versions, or raise the worker's --max-stacks.",
             )
         }
@@ -155,14 +177,23 @@ pub(super) fn refused(refusal: &Refusal) -> Why {
         ),
         Refusal::NothingKept { service, kept } => why(
             Cause::Misconfigured,
-            format!("that version of {service} is not kept; kept are {}", list(kept)),
+            format!(
+                "that version of {service} is not kept; kept are {}",
+                list(kept)
+            ),
             "Name one of these.",
         ),
         Refusal::WouldBeUntested { pairs } => {
-            let pairs: Vec<String> = pairs.iter().map(|debt| format!("{} with {}", debt.caller, debt.called)).collect();
+            let pairs: Vec<String> = pairs
+                .iter()
+                .map(|debt| format!("{} with {}", debt.caller, debt.called))
+                .collect();
             why(
                 Cause::OutOfDate,
-                format!("versions would be live together that were not tested together: {}", pairs.join("; ")),
+                format!(
+                    "versions would be live together that were not tested together: {}",
+                    pairs.join("; ")
+                ),
                 "Leave --strict out to accept that, or release the callers anew first.",
             )
         }

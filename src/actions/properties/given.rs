@@ -182,7 +182,9 @@ fn stack_name(value: &str) -> Result<String, PropertyError> {
     if fits {
         return Ok(value.to_owned());
     }
-    let why = format!("is \"{value}\", but a stack name has letters, digits and hyphens, a letter first, at most 128");
+    let why = format!(
+        "is \"{value}\", but a stack name has letters, digits and hyphens, a letter first, at most 128"
+    );
     Err(PropertyError::new("StackName", why))
 }
 

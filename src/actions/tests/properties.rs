@@ -199,9 +199,21 @@ fn what_is_not_offered_yet_is_refused_not_ignored() {
 
 #[test]
 fn a_fixed_stack_belongs_to_the_strategy_update_and_to_no_other() {
-    is_wrong(promote(&[("Strategy", "update")]), "StackName", "is missing");
-    is_wrong(promote(&[("Strategy", "rename")]), "Strategy", "switch or update");
-    is_wrong(promote(&[("Strategy", "update"), ("StackName", "a_b")]), "StackName", "letters, digits and hyphens");
+    is_wrong(
+        promote(&[("Strategy", "update")]),
+        "StackName",
+        "is missing",
+    );
+    is_wrong(
+        promote(&[("Strategy", "rename")]),
+        "Strategy",
+        "switch or update",
+    );
+    is_wrong(
+        promote(&[("Strategy", "update"), ("StackName", "a_b")]),
+        "StackName",
+        "letters, digits and hyphens",
+    );
     for name in ["StackName", "Capabilities", "RoleArn"] {
         is_wrong(promote(&[(name, "x")]), name, "belongs to Strategy=update");
     }

@@ -28,13 +28,23 @@ pub(super) struct Purpose {
 impl Purpose {
     /// Makes the stack.
     pub(super) fn create() -> Self {
-        Self { name: NAME.to_owned(), kind: ChangeSetType::Create }
+        Self {
+            name: NAME.to_owned(),
+            kind: ChangeSetType::Create,
+        }
     }
 
     /// Makes a stack under this change set's name, or updates the one that is there.
     pub(super) fn apply(name: &str, is_there: bool) -> Self {
-        let kind = if is_there { ChangeSetType::Update } else { ChangeSetType::Create };
-        Self { name: name.to_owned(), kind }
+        let kind = if is_there {
+            ChangeSetType::Update
+        } else {
+            ChangeSetType::Create
+        };
+        Self {
+            name: name.to_owned(),
+            kind,
+        }
     }
 }
 

@@ -22,7 +22,8 @@ use self::status::{Standing, standing};
 use super::fault::{fault, rejected, says, unavailable};
 use super::state_bucket::StateBucket;
 use crate::ports::{
-    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
+    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec,
+    StackState, Stacks,
 };
 use crate::release::{Outputs, StackRef};
 
@@ -77,7 +78,11 @@ impl Stacks for CloudFormationStacks {
         self.bring_to(spec, change_set).await
     }
 
-    async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault> {
+    async fn set_parameter(
+        &self,
+        stack: &StackRef,
+        change: &ParameterChange,
+    ) -> Result<Changing, Fault> {
         match self.describe(stack).await? {
             Some(found) => parameter::set(&self.client, &found, change).await,
             None => Err(rejected(
@@ -119,7 +124,9 @@ impl CloudFormationStacks {
     /// Nobody has begun to make the stack, as far as CloudFormation tells.
     async fn begin(&self, spec: &StackSpec) -> Result<StackState, Fault> {
         let template = template::ready(&self.state, &spec.template).await?;
-        if let Some(set) = change_set::create(&self.client, spec, (template, &Purpose::create())).await? {
+        if let Some(set) =
+            change_set::create(&self.client, spec, (template, &Purpose::create())).await?
+        {
             let progress = change_set::look(&self.client, &set).await?;
             return self.carry_out(spec, &set, progress).await;
         }

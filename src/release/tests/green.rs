@@ -12,12 +12,17 @@ fn tested(world: &mut World, execution: &str) -> VersionRef {
 
 fn begin(world: &mut World, of: &VersionRef) {
     let terms = world.terms(OnSkew::Block);
-    twice(&mut world.stage, |stage| stage.begin_promotion(of, &seen(of), terms)).unwrap();
+    twice(&mut world.stage, |stage| {
+        stage.begin_promotion(of, &seen(of), terms)
+    })
+    .unwrap();
 }
 
 fn turn(world: &mut World, of: &VersionRef, on: bool) -> Result<(), Refusal> {
     twice(&mut world.stage, |stage| stage.turn_green(of, on))?;
-    twice(&mut world.stage, |stage| stage.turned_green(of, on, Some("turned"), 7))
+    twice(&mut world.stage, |stage| {
+        stage.turned_green(of, on, Some("turned"), 7)
+    })
 }
 
 fn live(world: &mut World, execution: &str) -> VersionRef {
@@ -55,10 +60,17 @@ fn nobody_gets_events_before_the_old_version_has_stopped() {
     assert_eq!(turn(&mut world, &new, true), Err(second.clone()));
     twice(&mut world.stage, |stage| stage.turn_green(&old, false)).unwrap();
     assert_eq!(green(&world, &old), Some(Green::TurningOff));
-    assert_eq!(turn(&mut world, &new, true), Err(second), "it may still get them");
+    assert_eq!(
+        turn(&mut world, &new, true),
+        Err(second),
+        "it may still get them"
+    );
     turn(&mut world, &old, false).unwrap();
     turn(&mut world, &new, true).unwrap();
-    assert_eq!((green(&world, &old), green(&world, &new)), (Some(Green::Off), Some(Green::On)));
+    assert_eq!(
+        (green(&world, &old), green(&world, &new)),
+        (Some(Green::Off), Some(Green::On))
+    );
 }
 
 #[test]
@@ -68,7 +80,13 @@ fn a_version_goes_live_only_once_it_gets_the_events() {
     begin(&mut world, &orders);
     let terms = world.terms(OnSkew::Block);
     let refused = world.stage.finish_promotion(&orders, terms).unwrap_err();
-    assert!(matches!(refused, Refusal::WrongState { state: State::Promoting, .. }));
+    assert!(matches!(
+        refused,
+        Refusal::WrongState {
+            state: State::Promoting,
+            ..
+        }
+    ));
     turn(&mut world, &orders, true).unwrap();
     world.stage.finish_promotion(&orders, terms).unwrap();
 }

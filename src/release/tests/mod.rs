@@ -84,7 +84,10 @@ impl World {
     pub(super) fn pass(&mut self, of: &VersionRef) {
         let run = run_of(of);
         let at = self.clock;
-        twice(&mut self.stage, |stage| stage.run_started(of, &run, &BTreeMap::new(), at)).unwrap();
+        twice(&mut self.stage, |stage| {
+            stage.run_started(of, &run, &BTreeMap::new(), at)
+        })
+        .unwrap();
         twice(&mut self.stage, |stage| stage.run_passed(of, &run, at)).unwrap();
     }
 

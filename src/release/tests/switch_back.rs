@@ -17,12 +17,18 @@ fn switching_back_swaps_live_and_previous() {
     let mut world = World::new();
     let first = world.live("orders", "o1", &[]);
     let second = world.live("orders", "o2", &[]);
-    assert_eq!(world.stage.switch_back_target(&first.service), Ok(first.version.clone()));
+    assert_eq!(
+        world.stage.switch_back_target(&first.service),
+        Ok(first.version.clone())
+    );
     back(&mut world, &first).unwrap();
     assert_eq!(world.live_version("orders"), Some(first.version.clone()));
     assert_eq!(world.state(&first), State::Live);
     assert_eq!(world.state(&second), State::Previous);
-    assert_eq!(world.stage.services[&first.service].previous, std::slice::from_ref(&second.version));
+    assert_eq!(
+        world.stage.services[&first.service].previous,
+        std::slice::from_ref(&second.version)
+    );
     back(&mut world, &second).unwrap();
     assert_eq!(world.live_version("orders"), Some(second.version));
 }
@@ -131,6 +137,12 @@ fn a_strict_switch_back_refuses_to_leave_a_pair_untested() {
         strict: true,
         at: 5_000,
     };
-    let pairs = vec![Debt { caller: reports, called: old }];
-    assert_eq!(world.stage.clone().switch_back(&strict), Err(Refusal::WouldBeUntested { pairs }));
+    let pairs = vec![Debt {
+        caller: reports,
+        called: old,
+    }];
+    assert_eq!(
+        world.stage.clone().switch_back(&strict),
+        Err(Refusal::WouldBeUntested { pairs })
+    );
 }

@@ -20,7 +20,10 @@ fn a_version_whose_stack_is_not_ready_cannot_be_tested() {
     let mut world = World::new();
     let request = world.request("orders", "o1", &[]);
     let orders = world.begin(&request).unwrap();
-    let refused = world.stage.run_started(&orders, &run(1), &BTreeMap::new(), 5).unwrap_err();
+    let refused = world
+        .stage
+        .run_started(&orders, &run(1), &BTreeMap::new(), 5)
+        .unwrap_err();
     assert!(matches!(
         refused,
         Refusal::WrongState {

@@ -15,9 +15,13 @@ fn update(world: &mut World, execution: &str) -> Result<VersionRef, Refusal> {
     let of = world.tested("billing", execution, &[]);
     let terms = world.terms(OnSkew::Block);
     let seen = seen(&of);
-    twice(&mut world.stage, |stage| stage.begin_promotion(&of, &seen, terms))?;
+    twice(&mut world.stage, |stage| {
+        stage.begin_promotion(&of, &seen, terms)
+    })?;
     let updated = updated(execution);
-    twice(&mut world.stage, |stage| stage.finish_update(&of, &updated, terms))?;
+    twice(&mut world.stage, |stage| {
+        stage.finish_update(&of, &updated, terms)
+    })?;
     Ok(of)
 }
 
@@ -28,7 +32,12 @@ fn what_was_tested_goes_live_in_the_fixed_stack_and_its_own_is_left_over() {
     let version = world.stage.version(&first).unwrap();
     assert_eq!(version.stack.name, "billing-test");
     assert_eq!(world.live_version("billing"), Some(first.version.clone()));
-    let left: Vec<VersionRef> = world.stage.leftovers().into_iter().map(|(of, _)| of).collect();
+    let left: Vec<VersionRef> = world
+        .stage
+        .leftovers()
+        .into_iter()
+        .map(|(of, _)| of)
+        .collect();
     assert_eq!(left, std::slice::from_ref(&first));
     twice(&mut world.stage, |stage| stage.forget_leftover(&first)).unwrap();
     assert_eq!(world.stage.leftovers(), []);
@@ -58,7 +67,10 @@ fn nothing_is_finished_while_a_blue_uses_what_is_live() {
     update(&mut world, "b1").unwrap();
     let orders = world.blue("orders", "o1", &["billing"]);
     let refused = update(&mut world, "b2").unwrap_err();
-    assert!(matches!(&refused, Refusal::Held { by, .. } if *by == [orders]), "{refused:?}");
+    assert!(
+        matches!(&refused, Refusal::Held { by, .. } if *by == [orders]),
+        "{refused:?}"
+    );
 }
 
 #[test]

@@ -149,7 +149,11 @@ impl Stage {
             Some(most) if there >= most => Err(Refusal::StageFull {
                 service: request.service.clone(),
                 most,
-                held_by: self.services.iter().map(|(name, service)| (name.clone(), service.versions.len())).collect(),
+                held_by: self
+                    .services
+                    .iter()
+                    .map(|(name, service)| (name.clone(), service.versions.len()))
+                    .collect(),
             }),
             Some(_) | None => Ok(()),
         }
@@ -165,7 +169,9 @@ impl Stage {
             let Some(barrier) = self.barrier(&reached.service, request.at) else {
                 continue;
             };
-            let is_live = self.live(&reached.service).is_some_and(|live| live.id == reached.version);
+            let is_live = self
+                .live(&reached.service)
+                .is_some_and(|live| live.id == reached.version);
             if is_live {
                 return Err(Refusal::Barred {
                     service: request.service.clone(),
@@ -264,7 +270,8 @@ impl Stage {
                 older.service == request.service
                     && version.state.is_on_its_way()
                     && version.execution.execution_id == request.execution.execution_id
-                    && version.execution.action_execution_id != request.execution.action_execution_id
+                    && version.execution.action_execution_id
+                        != request.execution.action_execution_id
             })
             .map(|(older, _)| older)
             .collect();

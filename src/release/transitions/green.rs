@@ -33,7 +33,13 @@ impl Stage {
     ///
     /// # Errors
     /// When the version is gone.
-    pub fn turned_green(&mut self, of: &VersionRef, on: bool, changed_at: Option<&str>, at: Moment) -> Result<(), Refusal> {
+    pub fn turned_green(
+        &mut self,
+        of: &VersionRef,
+        on: bool,
+        changed_at: Option<&str>,
+        at: Moment,
+    ) -> Result<(), Refusal> {
         let version = self.version_mut(of)?;
         let before = version.clone();
         let settled = if on { Green::On } else { Green::Off };
@@ -44,19 +50,28 @@ impl Stage {
         }
         if *version != before {
             let who = version.execution.execution_id.clone();
-            let what = if on { "gets the events" } else { "gets no events any more" };
+            let what = if on {
+                "gets the events"
+            } else {
+                "gets no events any more"
+            };
             self.note(at, of, what, who);
         }
         Ok(())
     }
 
     fn refuse_second_subscriber(&self, of: &VersionRef) -> Result<(), Refusal> {
-        let others = self.all_versions().filter(|(other, _)| other.service == of.service && other != of);
+        let others = self
+            .all_versions()
+            .filter(|(other, _)| other.service == of.service && other != of);
         for (other, version) in others {
             match version.green {
                 None | Some(Green::Off) => {}
                 Some(Green::TurningOn | Green::On | Green::TurningOff) => {
-                    return Err(Refusal::SecondSubscriber { of: of.clone(), other });
+                    return Err(Refusal::SecondSubscriber {
+                        of: of.clone(),
+                        other,
+                    });
                 }
             }
         }

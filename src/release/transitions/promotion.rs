@@ -83,7 +83,9 @@ impl Stage {
         }
         match version.green {
             None | Some(Green::On) => {}
-            Some(Green::Off | Green::TurningOn | Green::TurningOff) => return Err(wrong(of, version)),
+            Some(Green::Off | Green::TurningOn | Green::TurningOff) => {
+                return Err(wrong(of, version));
+            }
         }
         self.refuse_if_outrun(of, terms)?;
         self.make_live(of, terms.keep);
@@ -96,7 +98,11 @@ impl Stage {
         Ok(())
     }
 
-    pub(super) fn refuse_if_outrun(&self, of: &VersionRef, terms: Promotion) -> Result<(), Refusal> {
+    pub(super) fn refuse_if_outrun(
+        &self,
+        of: &VersionRef,
+        terms: Promotion,
+    ) -> Result<(), Refusal> {
         let ordinal = self.version(of).map_or(0, |version| version.ordinal);
         if let Some(live) = self.live(&of.service).filter(|live| live.ordinal > ordinal) {
             return Err(Refusal::OlderThanLive {
@@ -104,7 +110,10 @@ impl Stage {
                 live: live.id.clone(),
             });
         }
-        if let Some(reserved) = self.reservation(&of.service, terms.at).filter(|reserved| reserved.by != *of) {
+        if let Some(reserved) = self
+            .reservation(&of.service, terms.at)
+            .filter(|reserved| reserved.by != *of)
+        {
             return Err(Refusal::Reserved {
                 of: of.clone(),
                 by: reserved.by.clone(),

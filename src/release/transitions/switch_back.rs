@@ -45,7 +45,11 @@ impl Stage {
     pub fn switch_back(&mut self, request: &SwitchBack) -> Result<(), Refusal> {
         let owed = self.debts();
         self.swap(request)?;
-        let pairs: Vec<Debt> = self.debts().into_iter().filter(|debt| !owed.contains(debt)).collect();
+        let pairs: Vec<Debt> = self
+            .debts()
+            .into_iter()
+            .filter(|debt| !owed.contains(debt))
+            .collect();
         if request.strict && !pairs.is_empty() {
             return Err(Refusal::WouldBeUntested { pairs });
         }
@@ -53,10 +57,13 @@ impl Stage {
     }
 
     fn swap(&mut self, request: &SwitchBack) -> Result<(), Refusal> {
-        let service = self.services.get_mut(&request.service).ok_or_else(|| Refusal::NothingKept {
-            service: request.service.clone(),
-            kept: Vec::new(),
-        })?;
+        let service =
+            self.services
+                .get_mut(&request.service)
+                .ok_or_else(|| Refusal::NothingKept {
+                    service: request.service.clone(),
+                    kept: Vec::new(),
+                })?;
         if service.live.as_ref() == Some(&request.to) {
             return Ok(());
         }
@@ -81,7 +88,12 @@ impl Stage {
             service: request.service.clone(),
             version: request.to.clone(),
         };
-        self.note(request.at, &of, format!("was switched back to: {}", request.reason), request.who.clone());
+        self.note(
+            request.at,
+            &of,
+            format!("was switched back to: {}", request.reason),
+            request.who.clone(),
+        );
         Ok(())
     }
 }

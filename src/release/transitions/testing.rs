@@ -88,7 +88,12 @@ impl Stage {
             return Ok(());
         };
         let who = version.execution.execution_id.clone();
-        self.note(at, of, "was tested while something outside changed a stack: that run does not count", who);
+        self.note(
+            at,
+            of,
+            "was tested while something outside changed a stack: that run does not count",
+            who,
+        );
         Ok(())
     }
 

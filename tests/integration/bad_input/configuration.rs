@@ -244,10 +244,20 @@ fn wrong_tests() -> Vec<Case> {
 fn wrong_promotions() -> Vec<Case> {
     let wrong = |name, says| Case::new(name, (MISCONFIGURED, says));
     vec![
-        wrong("strategy", &["property Strategy is \"rename\"", "must be switch or update"])
-            .promote("Strategy", "rename"),
+        wrong(
+            "strategy",
+            &[
+                "property Strategy is \"rename\"",
+                "must be switch or update",
+            ],
+        )
+        .promote("Strategy", "rename"),
         wrong("update", &["property StackName is missing"]).promote("Strategy", "update"),
-        wrong("rebind", &["property Rebind is \"on\"", "must be off or start"]).promote("Rebind", "on"),
+        wrong(
+            "rebind",
+            &["property Rebind is \"on\"", "must be off or start"],
+        )
+        .promote("Rebind", "on"),
         wrong(
             "skew",
             &["property OnSkew is \"ignore\"", "must be block or report"],
@@ -258,8 +268,11 @@ fn wrong_promotions() -> Vec<Case> {
             &["property Keep is \"99\"", "whole number from 0 to 20"],
         )
         .promote("Keep", "99"),
-        wrong("stack", &["property StackName is given", "belongs to Strategy=update"])
-            .promote("StackName", "orders"),
+        wrong(
+            "stack",
+            &["property StackName is given", "belongs to Strategy=update"],
+        )
+        .promote("StackName", "orders"),
     ]
 }
 

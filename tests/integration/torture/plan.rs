@@ -51,9 +51,14 @@ pub(super) struct Release {
 pub(super) enum Deed {
     Release(Release),
     /// Stops the execution of the release of this number.
-    Stop { number: usize, abandon: bool },
+    Stop {
+        number: usize,
+        abandon: bool,
+    },
     /// Switches one of those back that can be; which of them is drawn.
-    SwitchBack { drawn: usize },
+    SwitchBack {
+        drawn: usize,
+    },
     /// Ends the oldest worker and starts another one.
     ReplaceWorker,
 }
@@ -89,7 +94,9 @@ impl Plan {
 
     /// How far a service stands above those that need nobody: services of one level can be released together.
     pub(super) fn level(&self, service: usize) -> usize {
-        let Service { wired_to, beside, .. } = &self.services[service];
+        let Service {
+            wired_to, beside, ..
+        } = &self.services[service];
         let below = wired_to.iter().chain(beside);
         below.map(|other| self.level(*other) + 1).max().unwrap_or(0)
     }
@@ -159,5 +166,8 @@ fn storm(rng: &mut Rng, size: Size) -> Vec<(Duration, Deed)> {
         storm.push((at / 4 + rng.u64(..=at / 2), Deed::ReplaceWorker));
     }
     storm.sort_by_key(|(at, _)| *at);
-    storm.into_iter().map(|(at, deed)| (Duration::from_millis(at), deed)).collect()
+    storm
+        .into_iter()
+        .map(|(at, deed)| (Duration::from_millis(at), deed))
+        .collect()
 }

@@ -144,7 +144,11 @@ fn success(page: &mut Page) {
     page.line(&promoted(&plain, &orders(), (Some(&previous), None)));
     let gap = Some(Duration::from_millis(2_340));
     page.line(&promoted(&plain, &orders(), (Some(&previous), gap)));
-    page.line(&promoted(&skewed_stage(), &orders(), (Some(&previous), None)));
+    page.line(&promoted(
+        &skewed_stage(),
+        &orders(),
+        (Some(&previous), None),
+    ));
     let both = Rebound {
         started: BTreeMap::from([("orders".parse().unwrap(), "e-2".to_owned())]),
         later: BTreeSet::from(["reports".parse().unwrap()]),
@@ -158,19 +162,32 @@ fn waiting(page: &mut Page) {
     page.line(&waits_for_blues(&orders(), &[of("mail", "v2-5c5c5c5c")]));
     page.line(&events_are_handed_over(&orders()));
     page.line(&being_updated(&orders(), "orders-of-test"));
-    let reserved = refusals().into_iter().find(|refusal| matches!(refusal, Refusal::Reserved { .. }));
+    let reserved = refusals()
+        .into_iter()
+        .find(|refusal| matches!(refusal, Refusal::Reserved { .. }));
     page.line(&waits_its_turn(&reserved.unwrap()));
     page.section("Verbs");
     page.line(&not_switched_back(&Stop::Contended(test_stage())));
     page.line(&events_do_not_follow(&Stop::Contended(test_stage())));
     page.line(&not_rebound(&Stop::Contended(test_stage())));
-    page.failure(ActionKind::Promote, &hidden_parameter("Password"), &Standing::Untouched);
+    page.failure(
+        ActionKind::Promote,
+        &hidden_parameter("Password"),
+        &Standing::Untouched,
+    );
 }
 
 #[test]
 fn every_sentence_reads_well() {
     let mut page = Page("Every sentence that a person reads in the console.\n".to_owned());
-    for part in [failures, failed_tests, standings, progress, success, waiting] {
+    for part in [
+        failures,
+        failed_tests,
+        standings,
+        progress,
+        success,
+        waiting,
+    ] {
         part(&mut page);
     }
     insta::with_settings!({snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {

@@ -11,8 +11,8 @@ use crate::ports::{
 };
 use crate::release::reach::Pin;
 use crate::release::{
-    Debt, Execution, Outputs, Refusal, Service, Skew, Stage, StackRef, StageName, State, Version, VersionId, VersionRef,
-    Wire,
+    Debt, Execution, Outputs, Refusal, Service, Skew, StackRef, Stage, StageName, State, Version,
+    VersionId, VersionRef, Wire,
 };
 
 pub(super) fn id(text: &str) -> VersionId {
