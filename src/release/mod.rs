@@ -3,7 +3,7 @@
 //! The shared stage is a multi-version database. Stacks are versions, a test run reads a snapshot (its *view*),
 //! promotion is a commit, an old version is vacuumed when nobody can reach it any more. Read in this order:
 //! [`stage`] (what there is), [`transitions`] (how it changes), [`reach`] (who keeps what alive), [`refusal`] (when the
-//! domain says no), [`document`] (how it is stored).
+//! domain says no), [`attempt`] (how a change is tried), [`document`] (how it is stored).
 //!
 //! Every transition may be applied twice: the second time changes nothing. That is what makes redelivered jobs, lost
 //! answers and crashed workers harmless.
@@ -13,6 +13,7 @@
     reason = "a new case must be answered by the compiler"
 )]
 
+pub mod attempt;
 pub mod document;
 pub mod names;
 pub mod reach;

@@ -1,5 +1,6 @@
 //! Every transition, every refusal, and "twice changes nothing".
 
+mod attempt;
 mod begin;
 mod promote;
 mod reaching;
