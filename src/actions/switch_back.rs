@@ -42,18 +42,20 @@ pub struct SwitchedBack {
 /// A sentence that says why not; everything is then as it was.
 pub async fn switch_back(ports: &Ports, request: &SwitchBackRequest) -> Result<SwitchedBack, String> {
     let at = seconds(ports.clock.now());
-    // What was live last is asked once: after a lost race the same switch is made, not another one back.
-    let target: OnceLock<VersionId> = OnceLock::new();
+    // From what to what is asked once: after a lost race the same switch is made, not another one.
+    let asked: OnceLock<(VersionId, Option<VersionId>)> = OnceLock::new();
     let switched = update::update(ports, &request.stage, |stage| {
-        let to = match (target.get(), &request.to) {
-            (Some(found), _) => found.clone(),
+        let to = match (asked.get(), &request.to) {
+            (Some((found, _)), _) => found.clone(),
             (None, Some(named)) => named.clone(),
             (None, None) => stage.switch_back_target(&request.service)?,
         };
-        let to = target.get_or_init(|| to).clone();
+        let live = || stage.live(&request.service).map(|live| live.id.clone());
+        let (to, away_from) = asked.get_or_init(|| (to, live())).clone();
         stage.switch_back(&SwitchBack {
             service: request.service.clone(),
             to: to.clone(),
+            away_from,
             who: request.who.clone(),
             reason: request.reason.clone(),
             strict: request.strict,

@@ -153,6 +153,14 @@ pub(super) fn refused(refusal: &Refusal) -> Why {
             format!("that version of {service} is not kept; kept are {}", list(kept)),
             "Name one of these.",
         ),
+        Refusal::LiveChanged { service, live } => why(
+            Cause::OutOfDate,
+            format!(
+                "another version of {service} has gone live since that was asked for: {}",
+                live.as_ref().map_or("none", |live| live.as_str())
+            ),
+            "If that one is to be replaced too, ask again.",
+        ),
         Refusal::WouldBeUntested { pairs } => {
             let pairs: Vec<String> = pairs.iter().map(|debt| format!("{} with {}", debt.caller, debt.called)).collect();
             why(

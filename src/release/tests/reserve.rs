@@ -73,6 +73,7 @@ fn a_switch_back_does_not_wait_for_a_reservation() {
     let request = SwitchBack {
         service: service("billing"),
         to: to.clone(),
+        away_from: world.live_version("billing"),
         who: "somebody".to_owned(),
         reason: "it is broken".to_owned(),
         strict: false,

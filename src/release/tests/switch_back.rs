@@ -4,6 +4,7 @@ fn back(world: &mut World, to: &VersionRef) -> Result<(), Refusal> {
     let request = SwitchBack {
         service: to.service.clone(),
         to: to.version.clone(),
+        away_from: world.live_version(to.service.as_str()),
         who: "somebody".to_owned(),
         reason: "it is slow".to_owned(),
         strict: false,
@@ -126,6 +127,7 @@ fn a_strict_switch_back_refuses_to_leave_a_pair_untested() {
     let strict = SwitchBack {
         service: old.service.clone(),
         to: old.version.clone(),
+        away_from: world.live_version("billing"),
         who: "somebody".to_owned(),
         reason: "it is slow".to_owned(),
         strict: true,
@@ -133,4 +135,28 @@ fn a_strict_switch_back_refuses_to_leave_a_pair_untested() {
     };
     let pairs = vec![Debt { caller: reports, called: old }];
     assert_eq!(world.stage.clone().switch_back(&strict), Err(Refusal::WouldBeUntested { pairs }));
+}
+
+#[test]
+fn a_switch_back_that_comes_late_takes_no_newer_version_away() {
+    let mut world = World::new();
+    let first = world.live("orders", "o1", &[]);
+    let second = world.live("orders", "o2", &[]);
+    let request = SwitchBack {
+        service: first.service.clone(),
+        to: first.version.clone(),
+        away_from: Some(second.version),
+        who: "somebody".to_owned(),
+        reason: "it is slow".to_owned(),
+        strict: false,
+        at: 5_000,
+    };
+    twice(&mut world.stage, |stage| stage.switch_back(&request)).unwrap();
+    let third = world.live("orders", "o3", &[]);
+    let refused = Refusal::LiveChanged {
+        service: first.service,
+        live: Some(third.version.clone()),
+    };
+    assert_eq!(world.stage.clone().switch_back(&request), Err(refused));
+    assert_eq!(world.live_version("orders"), Some(third.version));
 }

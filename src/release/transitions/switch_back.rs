@@ -12,6 +12,9 @@ pub struct SwitchBack {
     pub service: ServiceName,
     /// The version that is to be live again: named, so that the same request made twice switches once.
     pub to: VersionId,
+    /// The version that was live when it was asked for: when another one has gone live since, that is not what is wanted
+    /// away, and the same request, repeated late, must not take it away.
+    pub away_from: Option<VersionId>,
     /// Who asks for it, for the history.
     pub who: String,
     /// Why, for the history.
@@ -40,7 +43,7 @@ impl Stage {
     /// becomes untested by it is told by [`Stage::debts`], what falls behind by [`Stage::behind`].
     ///
     /// # Errors
-    /// When that version is not kept, or a strict request would leave pairs untested; the stage must then be dropped,
+    /// When that version is not kept, another one has gone live since it was asked for, or a strict request would leave pairs untested; the stage must then be dropped,
     /// as after every refusal.
     pub fn switch_back(&mut self, request: &SwitchBack) -> Result<(), Refusal> {
         let owed = self.debts();
@@ -59,6 +62,12 @@ impl Stage {
         })?;
         if service.live.as_ref() == Some(&request.to) {
             return Ok(());
+        }
+        if service.live != request.away_from {
+            return Err(Refusal::LiveChanged {
+                service: request.service.clone(),
+                live: service.live.clone(),
+            });
         }
         let Some(place) = service.previous.iter().position(|kept| *kept == request.to) else {
             return Err(Refusal::NothingKept {
