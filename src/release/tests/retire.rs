@@ -87,3 +87,17 @@ fn abandoning_frees_what_the_view_pinned_and_not_before() {
     assert!(!world.stage.is_pinned(&old));
     assert!(world.stage.unreachable().contains(&old));
 }
+
+#[test]
+fn a_forgotten_service_begins_again_under_names_that_nobody_used() {
+    let mut world = World::new();
+    let request = world.request("orders", "o1", &[]);
+    let first = world.begin(&request).unwrap();
+    for transition in [Stage::retire, Stage::forget] {
+        let _ = world.stage.abandon(&first, "stopped", 5);
+        transition(&mut world.stage, &first, 6).unwrap();
+    }
+    assert_eq!(world.stage.services.get(&first.service), None);
+    let again = world.begin(&request).unwrap();
+    assert_ne!(again, first, "the very same job, delivered once more");
+}

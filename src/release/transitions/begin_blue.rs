@@ -75,7 +75,7 @@ impl Stage {
                 live: None,
                 previous: Vec::new(),
                 versions: BTreeMap::new(),
-                next_ordinal: 1,
+                next_ordinal: self.forgotten.remove(&request.service).unwrap_or(1),
                 losses: 0,
                 reserved: None,
                 barrier: None,
