@@ -32,4 +32,4 @@ pub use stage::{
     Barrier, Event, Execution, Green, Moment, Outputs, Reservation, Run, RunOutcome, SeenStacks, Service, StackRef, Stage,
     State, Tested, Version, Wire,
 };
-pub use transitions::{BlueReady, BlueRequest, OnSkew, Promotion, StackSeen, SwitchBack};
+pub use transitions::{BlueReady, BlueRequest, OnSkew, Promotion, StackSeen, SwitchBack, Turned};

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod begin;
+mod disturbance;
 mod promote;
 mod reaching;
 mod reserve;

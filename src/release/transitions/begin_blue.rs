@@ -142,23 +142,26 @@ impl Stage {
         }
     }
 
-    /// No new view may reach, not even through wiring, a live version that a barrier protects.
+    /// No new view may reach, not even through wiring, a live version that a barrier protects, or whose stack is being
+    /// changed although its barrier has fallen.
     fn refuse_if_barred(
         &self,
         request: &BlueRequest,
         view: &BTreeMap<ServiceName, VersionId>,
     ) -> Result<(), Refusal> {
         for reached in self.closure_of_view(view) {
-            let Some(barrier) = self.barrier(&reached.service, request.at) else {
+            let barrier = self.barrier(&reached.service, request.at);
+            let green = self.version(&reached).and_then(|version| version.green);
+            if barrier.is_none() && !matches!(green, Some(Green::TurningOn | Green::TurningOff)) {
                 continue;
-            };
+            }
             let is_live = self.live(&reached.service).is_some_and(|live| live.id == reached.version);
             if is_live {
                 return Err(Refusal::Barred {
                     service: request.service.clone(),
-                    dependency: reached.service,
-                    by: barrier.by.clone(),
-                    until: barrier.until,
+                    dependency: reached.service.clone(),
+                    until: barrier.map_or(request.at, |barrier| barrier.until),
+                    by: barrier.map_or(reached, |barrier| barrier.by.clone()),
                 });
             }
         }

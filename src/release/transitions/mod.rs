@@ -20,6 +20,7 @@ mod switch_back;
 mod testing;
 
 pub use begin_blue::{BlueReady, BlueRequest};
+pub use green::Turned;
 pub use promotion::{OnSkew, Promotion, StackSeen};
 pub use switch_back::SwitchBack;
 
