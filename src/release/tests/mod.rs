@@ -4,6 +4,7 @@ mod attempt;
 mod begin;
 mod disturbance;
 mod promote;
+mod random;
 mod reaching;
 mod reserve;
 mod retire;
