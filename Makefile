@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo local test check
+.PHONY: help demo local test check mutants
 
 PYTHON ?= python3
 CARGO ?= cargo
@@ -22,6 +22,10 @@ local: $(VENV)/ok ## Run the local CodePipeline, a local AWS, the worker and the
 test: $(VENV)/ok ## Run all tests
 	@echo "test: all tests"
 	$(CARGO) test --locked
+
+mutants: ## Take one guard of the core away at a time and see that a test notices (about ten minutes)
+	@echo "mutants: one guard less at a time"
+	$(PYTHON) tests/mutants/run.py
 
 check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencies, documentation and layering
 	@echo "check: format"
