@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo local test torture check
+.PHONY: help demo local test torture mutants check
 
 PYTHON ?= python3
 CARGO ?= cargo
@@ -35,6 +35,10 @@ test: $(VENV)/ok ## Run all tests
 torture: $(VENV)/ok ## Run many services and executions, random everything (SEED=, SERVICES=, EXECUTIONS=), and check every promise
 	@echo "torture: a failing seed is told, with how to run it again"
 	SEED=$(SEED) SERVICES=$(SERVICES) EXECUTIONS=$(EXECUTIONS) $(CARGO) test --locked --test integration -- torture --nocapture
+
+mutants: ## Take one guard of the core away at a time and see that a test notices (about ten minutes)
+	@echo "mutants: one guard less at a time"
+	$(PYTHON) tests/mutants/run.py
 
 check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencies, documentation and layering
 	@echo "check: format"

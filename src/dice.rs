@@ -33,11 +33,7 @@ impl Dice {
     #[must_use]
     pub fn id(&self, length: usize) -> String {
         const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-        self.with(|rng| {
-            (0..length)
-                .map(|_| char::from(ALPHABET[rng.usize(..ALPHABET.len())]))
-                .collect()
-        })
+        self.with(|rng| (0..length).map(|_| char::from(ALPHABET[rng.usize(..ALPHABET.len())])).collect())
     }
 
     /// A fresh random UUID (version 4), as CodePipeline's execution ids are.
@@ -47,13 +43,7 @@ impl Dice {
         let bits = bits & !(0xf << 76) | 4 << 76; // version 4
         let bits = bits & !(0b11 << 62) | 0b10 << 62; // variant 1
         let hex = format!("{bits:032x}");
-        let (a, b, c, d, e) = (
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..],
-        );
+        let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
         format!("{a}-{b}-{c}-{d}-{e}")
     }
 

@@ -30,11 +30,7 @@ fn every_flag_is_in_the_configuration_page_and_the_other_way_round() {
         let heading = format!("`bluestage {verb}`");
         let own = flags_told(section(&page, &heading));
         let told: BTreeSet<String> = common.union(&own).cloned().collect();
-        assert_eq!(
-            flags_of(verb),
-            told,
-            "flags of bluestage {verb}: on the left what --help prints"
-        );
+        assert_eq!(flags_of(verb), told, "flags of bluestage {verb}: on the left what --help prints");
     }
 }
 
@@ -43,10 +39,7 @@ fn every_variable_is_told_with_its_flag() {
     let page = read("docs/configuration.md");
     for verb in VERBS {
         for word in words(&help(verb)).filter(|word| word.starts_with("BLUESTAGE_")) {
-            assert!(
-                page.contains(&format!("`{word}`")),
-                "{word} is not in docs/configuration.md"
-            );
+            assert!(page.contains(&format!("`{word}`")), "{word} is not in docs/configuration.md");
         }
     }
 }
@@ -55,16 +48,10 @@ fn every_variable_is_told_with_its_flag() {
 fn every_verb_is_told() {
     let page = read("docs/configuration.md");
     for verb in commands_of(&[]) {
-        assert!(
-            page.contains(&format!("`bluestage {verb}")),
-            "bluestage {verb} is not in docs/configuration.md"
-        );
+        assert!(page.contains(&format!("`bluestage {verb}")), "bluestage {verb} is not in docs/configuration.md");
         for below in commands_of(&[&verb]) {
             let whole = format!("{verb} {below}");
-            assert!(
-                VERBS.contains(&whole.as_str()),
-                "bluestage {whole} is not in this test"
-            );
+            assert!(VERBS.contains(&whole.as_str()), "bluestage {whole} is not in this test");
         }
     }
 }
@@ -75,11 +62,7 @@ fn every_link_leads_somewhere() {
         let directory = path.parent().expect("a directory");
         for link in links(&text).filter(|link| !link.contains("://") && !link.starts_with('#')) {
             let file = link.split('#').next().unwrap_or_default();
-            assert!(
-                directory.join(file).exists(),
-                "{} links to {link}, which is not there",
-                path.display()
-            );
+            assert!(directory.join(file).exists(), "{} links to {link}, which is not there", path.display());
         }
     }
 }
@@ -89,22 +72,10 @@ fn every_file_that_is_named_is_there() {
     let root = root();
     for (path, text) in documents() {
         for name in text.split('`').skip(1).step_by(2) {
-            let ours = [
-                "src/",
-                "tests/",
-                "examples/",
-                "docs/",
-                "pipeline-templates/",
-            ];
-            let plain = name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+            let ours = ["src/", "tests/", "examples/", "docs/", "pipeline-templates/"];
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
             if plain && ours.iter().any(|start| name.starts_with(start)) {
-                assert!(
-                    root.join(name).exists(),
-                    "{} names {name}, which is not there",
-                    path.display()
-                );
+                assert!(root.join(name).exists(), "{} names {name}, which is not there", path.display());
             }
         }
     }
@@ -116,14 +87,9 @@ fn every_verb_of_make_exists() {
     for (path, text) in documents() {
         for after in text.split("make ").skip(1) {
             let verb: String = after.chars().take_while(char::is_ascii_lowercase).collect();
-            let code =
-                text.contains(&format!("`make {verb}")) || text.contains(&format!("\nmake {verb}"));
+            let code = text.contains(&format!("`make {verb}")) || text.contains(&format!("\nmake {verb}"));
             let exists = makefile.contains(&format!("\n{verb}:"));
-            assert!(
-                exists || !code,
-                "{} names make {verb}, which is not there",
-                path.display()
-            );
+            assert!(exists || !code, "{} names make {verb}, which is not there", path.display());
         }
     }
 }
@@ -139,15 +105,9 @@ fn read(path: &str) -> String {
 /// README, changes, and everything in `docs/` and `pipeline-templates/`.
 fn documents() -> Vec<(PathBuf, String)> {
     let directories = ["", "docs", "pipeline-templates"].map(|name| root().join(name));
-    let entries = directories
-        .iter()
-        .flat_map(|directory| fs::read_dir(directory).expect("a directory").flatten());
-    let pages = entries
-        .map(|entry| entry.path())
-        .filter(|path| is_markdown(path));
-    pages
-        .map(|path| (path.clone(), fs::read_to_string(&path).expect("a text")))
-        .collect()
+    let entries = directories.iter().flat_map(|directory| fs::read_dir(directory).expect("a directory").flatten());
+    let pages = entries.map(|entry| entry.path()).filter(|path| is_markdown(path));
+    pages.map(|path| (path.clone(), fs::read_to_string(&path).expect("a text"))).collect()
 }
 
 fn is_markdown(path: &Path) -> bool {
@@ -156,41 +116,27 @@ fn is_markdown(path: &Path) -> bool {
 
 /// The targets of `[text](target)`.
 fn links(text: &str) -> impl Iterator<Item = &str> {
-    text.split("](")
-        .skip(1)
-        .filter_map(|after| after.split(')').next())
+    text.split("](").skip(1).filter_map(|after| after.split(')').next())
 }
 
 /// What stands under the heading that contains `title`, up to the next one.
 fn section<'a>(page: &'a str, title: &str) -> &'a str {
     let mut sections = page.split("\n## ");
     let title = title.trim_start_matches("## ");
-    let found = sections.find(|section| {
-        section
-            .lines()
-            .next()
-            .is_some_and(|heading| heading.contains(title))
-    });
+    let found = sections.find(|section| section.lines().next().is_some_and(|heading| heading.contains(title)));
     found.unwrap_or_else(|| panic!("docs/configuration.md has no section {title}"))
 }
 
 /// The flags in the first columns of a section's table.
 fn flags_told(section: &str) -> BTreeSet<String> {
-    let rows = section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `--"));
-    rows.filter_map(|row| row.split('`').next())
-        .map(|flag| format!("--{flag}"))
-        .collect()
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `--"));
+    rows.filter_map(|row| row.split('`').next()).map(|flag| format!("--{flag}")).collect()
 }
 
 /// The flags that `--help` prints: the lines that begin with one.
 fn flags_of(verb: &str) -> BTreeSet<String> {
     let help = help(verb);
-    let lines = help
-        .lines()
-        .map(str::trim_start)
-        .filter(|line| line.starts_with('-'));
+    let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let flags = lines.filter_map(|line| words(line).find(|word| word.starts_with("--")));
     flags.map(str::to_owned).collect()
 }
@@ -209,19 +155,12 @@ fn commands_of(verb: &[&str]) -> Vec<String> {
     let list = after.lines().take_while(|line| !line.is_empty());
     let verbs = list.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names = verbs.filter_map(|line| line.split_whitespace().next());
-    names
-        .filter(|name| *name != "help")
-        .map(str::to_owned)
-        .collect()
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 fn help(verb: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bluestage"));
-    let output = command
-        .args(verb.split_whitespace())
-        .arg("--help")
-        .env_clear()
-        .output();
+    let output = command.args(verb.split_whitespace()).arg("--help").env_clear().output();
     let output = output.expect("bluestage can be run");
     String::from_utf8(output.stdout).expect("text")
 }

@@ -24,13 +24,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("worker", &["actions", "ports"]),
     ("status", &["release"]),
     ("local", &["clock", "dice"]),
-    (
-        "cli",
-        &[
-            "actions", "archive", "aws", "clock", "dice", "local", "ports", "release", "runner",
-            "status", "worker",
-        ],
-    ),
+    ("cli", &["actions", "archive", "aws", "clock", "dice", "local", "ports", "release", "runner", "status", "worker"]),
     ("main", &["cli"]),
 ];
 
@@ -56,11 +50,7 @@ fn every_module_knows_only_what_is_below_it() {
             .unwrap_or_else(|| panic!("src/{} is not in the table of this test", source.module));
         for known in modules_known(&source) {
             let fine = known == source.module || allowed.contains(&known.as_str());
-            assert!(
-                fine,
-                "{} knows {known}, which is not below it",
-                source.path.display()
-            );
+            assert!(fine, "{} knows {known}, which is not below it", source.path.display());
         }
     }
 }
@@ -69,14 +59,8 @@ fn every_module_knows_only_what_is_below_it() {
 fn aws_types_stay_in_aws() {
     for source in sources().iter().filter(|source| source.module != "aws") {
         for line in source.code.lines() {
-            let names = line.contains("aws_sdk_")
-                || line.contains("aws_config")
-                || line.contains("aws_smithy");
-            assert!(
-                !names,
-                "{} names an AWS type: {line}",
-                source.path.display()
-            );
+            let names = line.contains("aws_sdk_") || line.contains("aws_config") || line.contains("aws_smithy");
+            assert!(!names, "{} names an AWS type: {line}", source.path.display());
         }
     }
 }
@@ -86,24 +70,13 @@ fn the_rules_are_pure() {
     for source in sources().iter().filter(|source| source.module == "release") {
         let path = source.path.display();
         for line in source.code.lines().map(str::trim) {
-            let used = line
-                .strip_prefix("use ")
-                .map(|used| used.split("::").next().unwrap_or_default());
+            let used = line.strip_prefix("use ").map(|used| used.split("::").next().unwrap_or_default());
             let inside = ["crate", "super", "self"];
-            let fine = used.is_none_or(|used| {
-                inside.contains(&used) || is_own(used) || RELEASE_MAY_USE.contains(&used)
-            });
+            let fine =
+                used.is_none_or(|used| inside.contains(&used) || is_own(used) || RELEASE_MAY_USE.contains(&used));
             assert!(fine, "{path} uses more than std and serde: {line}");
-            for impure in [
-                "async ",
-                ".await",
-                "std::fs",
-                "std::io",
-                "std::net",
-                "std::env",
-                "std::thread",
-                "std::time",
-            ] {
+            for impure in ["async ", ".await", "std::fs", "std::io", "std::net", "std::env", "std::thread", "std::time"]
+            {
                 assert!(!line.contains(impure), "{path} is not pure: {line}");
             }
         }
@@ -114,20 +87,13 @@ fn the_rules_are_pure() {
 fn every_file_tells_one_thing() {
     for source in sources() {
         let lines = source.code.lines().count();
-        assert!(
-            lines <= LONGEST_FILE,
-            "{} has {lines} lines without its tests",
-            source.path.display()
-        );
+        assert!(lines <= LONGEST_FILE, "{} has {lines} lines without its tests", source.path.display());
     }
 }
 
 /// A module of `release/` itself, as in `pub use names::…`.
 fn is_own(used: &str) -> bool {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/release")
-        .join(format!("{used}.rs"))
-        .exists()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/release").join(format!("{used}.rs")).exists()
         || used == "transitions"
 }
 
@@ -136,10 +102,7 @@ fn modules_known(source: &Source) -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for root in ["crate::", "bluestage::"] {
         for after in source.code.split(root).skip(1) {
-            let name: String = after
-                .chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-                .collect();
+            let name: String = after.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
             if ours.contains(&name.as_str()) {
                 known.insert(name);
             }
@@ -152,20 +115,11 @@ fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);
-    assert!(
-        files.len() > 50,
-        "the sources were not found in {}",
-        root.display()
-    );
-    let is_test = |path: &PathBuf| {
-        path.components()
-            .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
-    };
+    assert!(files.len() > 50, "the sources were not found in {}", root.display());
+    let is_test =
+        |path: &PathBuf| path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
     let shipped = files.into_iter().filter(|path| !is_test(path));
-    shipped
-        .filter(|path| !path.ends_with("src/lib.rs"))
-        .map(|path| read(&root, path))
-        .collect()
+    shipped.filter(|path| !path.ends_with("src/lib.rs")).map(|path| read(&root, path)).collect()
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
@@ -181,24 +135,9 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
 
 fn read(root: &Path, path: PathBuf) -> Source {
     let text = fs::read_to_string(&path).expect("a text");
-    let shipped = text
-        .split("\n#[cfg(test)]\nmod tests {")
-        .next()
-        .unwrap_or_default();
-    let code: Vec<&str> = shipped
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect();
+    let shipped = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let code: Vec<&str> = shipped.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let inside = path.strip_prefix(root).expect("a path below src/");
-    let first = inside
-        .components()
-        .next()
-        .expect("a first part")
-        .as_os_str()
-        .to_string_lossy();
-    Source {
-        module: first.trim_end_matches(".rs").to_owned(),
-        code: code.join("\n"),
-        path,
-    }
+    let first = inside.components().next().expect("a first part").as_os_str().to_string_lossy();
+    Source { module: first.trim_end_matches(".rs").to_owned(), code: code.join("\n"), path }
 }

@@ -20,16 +20,10 @@ const SERVICES: [&str; 3] = ["billing", "inventory", "orders"];
 const SOAK: (&str, &str) = (r#"float(os.environ.get("SOAK_SECONDS", "2"))"#, "8.0");
 
 /// What the good change adds to the answers of orders.
-const CURRENCY: (&str, &str) = (
-    r#""total": invoice["total"],"#,
-    r#""total": invoice["total"], "currency": "EUR","#,
-);
+const CURRENCY: (&str, &str) = (r#""total": invoice["total"],"#, r#""total": invoice["total"], "currency": "EUR","#);
 
 /// What the broken change does to billing.
-const TAX: (&str, &str) = (
-    r#"TAX_RATE = Decimal("0.19")"#,
-    r#"TAX_RATE = Decimal("0.91")"#,
-);
+const TAX: (&str, &str) = (r#"TAX_RATE = Decimal("0.19")"#, r#"TAX_RATE = Decimal("0.91")"#);
 
 /// Flags of the worker that let a failed blue go after seconds, so that the story shows its end. Usually it is kept
 /// for half an hour, to be looked at.
@@ -64,42 +58,20 @@ pub(crate) async fn tell(teller: Teller) -> Result<ExitCode, Trouble> {
             return Err(trouble);
         }
     };
-    Ok(if ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Demo {
     async fn set_up(teller: Teller) -> Result<Self, Trouble> {
         teller.chapter("1. The parts start: a local AWS, a local CodePipeline, a worker");
         let worker_flags = QUICK_SWEEP.map(str::to_owned).to_vec();
-        let options = Options {
-            worker_flags,
-            ..samples()
-        };
+        let options = Options { worker_flags, ..samples() };
         let world = World::with_worker(&bluestage()?, options).await;
-        teller.says(
-            "demo",
-            &format!(
-                "MiniStack (CloudFormation, S3, Lambda, API Gateway) at {}",
-                world.aws_url
-            ),
-        );
+        teller.says("demo", &format!("MiniStack (CloudFormation, S3, Lambda, API Gateway) at {}", world.aws_url));
         let pipelines = SERVICES.join(", ");
-        teller.says(
-            "demo",
-            &format!(
-                "CodePipeline with the pipelines {pipelines} at {}",
-                world.codepipeline_url
-            ),
-        );
+        teller.says("demo", &format!("CodePipeline with the pipelines {pipelines} at {}", world.codepipeline_url));
         teller.says("demo", "one bluestage worker");
-        Ok(Self {
-            watch: Watch::over(world, teller).await,
-            checks: Checks::default(),
-        })
+        Ok(Self { watch: Watch::over(world, teller).await, checks: Checks::default() })
     }
 
     async fn play(&mut self) -> Result<(), Trouble> {
@@ -113,75 +85,40 @@ impl Demo {
     }
 
     async fn release_all(&mut self) -> Result<(), Trouble> {
-        self.watch
-            .teller
-            .chapter("2. All three services are released at once, into an empty stage");
+        self.watch.teller.chapter("2. All three services are released at once, into an empty stage");
         let mut all = Vec::new();
         for service in SERVICES {
             let source = Source::sample(service);
-            all.push(
-                self.watch
-                    .release(service, &source, "its first release")
-                    .await,
-            );
+            all.push(self.watch.release(service, &source, "its first release").await);
         }
         let ended = |seen: &Watch| all.iter().all(|execution| seen.ended(execution));
-        self.watch
-            .until("the end of the first releases", ended)
-            .await?;
-        let live = SERVICES
-            .iter()
-            .all(|service| self.watch.live(service).is_ok());
+        self.watch.until("the end of the first releases", ended).await?;
+        let live = SERVICES.iter().all(|service| self.watch.live(service).is_ok());
         let ok = live && all.iter().all(|execution| self.watch.succeeded(execution));
-        self.checks.note(
-            ok,
-            "three services released at once into an empty stage all went live",
-        );
-        if ok {
-            Ok(())
-        } else {
-            Err(self.watch.trouble("the first releases did not all succeed"))
-        }
+        self.checks.note(ok, "three services released at once into an empty stage all went live");
+        if ok { Ok(()) } else { Err(self.watch.trouble("the first releases did not all succeed")) }
     }
 
     /// Starts the broken billing when the tests of the good orders have begun.
     async fn release_good_and_broken(&mut self) -> Result<Overlap, Trouble> {
-        self.watch
-            .teller
-            .chapter("3. A good orders and a broken billing are released at the same time");
+        self.watch.teller.chapter("3. A good orders and a broken billing are released at the same time");
         let live_billing = self.watch.live("billing")?;
         let before = self.call_live_billing()?;
         let orders = soaking(Source::sample("orders").changed("app.py", CURRENCY.0, CURRENCY.1));
         let what = "a good change: its answers name the currency";
         let good = self.watch.release("orders", &orders, what).await;
         let tested = |seen: &Watch| seen.ended(&good) || seen.is_tested_by_codepipeline(&good);
-        self.watch
-            .until("the beginning of the tests of orders", tested)
-            .await?;
+        self.watch.until("the beginning of the tests of orders", tested).await?;
         let billing = Source::sample("billing").changed("app.py", TAX.0, TAX.1);
         let what = "a broken change: a tax of 0.91 instead of 0.19";
         let broken = self.watch.release("billing", &billing, what).await;
-        Ok(Overlap {
-            good,
-            broken,
-            live_billing,
-            before,
-        })
+        Ok(Overlap { good, broken, live_billing, before })
     }
 
     async fn mend(&mut self, overlap: &Overlap) -> Result<(), Trouble> {
-        let source = Source::sample("billing").changed(
-            "app.py",
-            "TAX_RATE =",
-            "# As the law says.\nTAX_RATE =",
-        );
-        let mended = self
-            .watch
-            .release("billing", &source, "the mended tax")
-            .await;
-        self.watch
-            .until("the end of the mended release", |seen| seen.ended(&mended))
-            .await?;
+        let source = Source::sample("billing").changed("app.py", "TAX_RATE =", "# As the law says.\nTAX_RATE =");
+        let mended = self.watch.release("billing", &source, "the mended tax").await;
+        self.watch.until("the end of the mended release", |seen| seen.ended(&mended)).await?;
         let promote = self.watch.action(&mended, "Promote")?;
         let value = |name: &str| promote.variables.get(name).map_or("none", String::as_str);
         let (version, previous) = (value("Version"), value("PreviousVersion"));
@@ -189,33 +126,22 @@ impl Demo {
         self.watch.teller.says("billing", &told);
         let (answered, tax) = self.call_live_billing()?;
         let succeeded = self.watch.succeeded(&mended) && answered == version;
-        let ok =
-            succeeded && previous == overlap.live_billing.id.as_str() && tax == overlap.before.1;
-        let what = format!(
-            "the mended billing went live as {answered}; its previous version is {previous}"
-        );
+        let ok = succeeded && previous == overlap.live_billing.id.as_str() && tax == overlap.before.1;
+        let what = format!("the mended billing went live as {answered}; its previous version is {previous}");
         self.checks.note(ok, what);
         Ok(())
     }
 
     async fn see_the_broken_gone(&mut self, broken: &str) -> Result<(), Trouble> {
         let gone = |seen: &Watch| seen.made_by(broken).is_none();
-        self.watch
-            .until("the end of the broken billing", gone)
-            .await?;
+        self.watch.until("the end of the broken billing", gone).await?;
         let versions = self.watch.stage.all_versions();
-        let kept =
-            versions.filter(|(_, version)| matches!(version.state, State::Live | State::Previous));
-        let kept: Vec<&str> = kept
-            .map(|(_, version)| version.stack.name.as_str())
-            .collect();
+        let kept = versions.filter(|(_, version)| matches!(version.state, State::Live | State::Previous));
+        let kept: Vec<&str> = kept.map(|(_, version)| version.stack.name.as_str()).collect();
         let stacks = self.watch.world.stacks().await;
-        let ok =
-            stacks.len() == kept.len() && stacks.iter().all(|stack| kept.contains(&stack.as_str()));
+        let ok = stacks.len() == kept.len() && stacks.iter().all(|stack| kept.contains(&stack.as_str()));
         let count = stacks.len();
-        let what = format!(
-            "nothing is left of the broken billing: of the {count} stacks each is live or previous"
-        );
+        let what = format!("nothing is left of the broken billing: of the {count} stacks each is live or previous");
         self.checks.note(ok, what);
         Ok(())
     }

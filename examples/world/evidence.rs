@@ -29,10 +29,7 @@ pub(crate) struct Evidence {
 impl Evidence {
     /// What a test noted under this name.
     pub(crate) fn noted(&self, name: &str) -> Option<&str> {
-        self.noted
-            .iter()
-            .find(|(noted, _)| noted == name)
-            .map(|(_, value)| value.as_str())
+        self.noted.iter().find(|(noted, _)| noted == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -54,27 +51,15 @@ impl Span {
 }
 
 /// Fetches and reads the output artifact of a test action.
-pub(crate) async fn of_artifact(
-    world: &World,
-    (bucket, key): &(String, String),
-) -> Result<Evidence, Trouble> {
-    let object = world
-        .s3()
-        .get_object()
-        .bucket(bucket)
-        .key(key)
-        .send()
-        .await?;
+pub(crate) async fn of_artifact(world: &World, (bucket, key): &(String, String)) -> Result<Evidence, Trouble> {
+    let object = world.s3().get_object().bucket(bucket).key(key).send().await?;
     let home = tempfile::tempdir()?;
     let (file, content) = (home.path().join("results.zip"), home.path().join("results"));
     std::fs::write(&file, object.body.collect().await?.into_bytes())?;
     std::fs::create_dir(&content)?;
     archive::unpack(&file, &content)?;
     let certificate = serde_json::from_slice(&std::fs::read(content.join("certificate.json"))?)?;
-    Ok(Evidence {
-        certificate,
-        noted: noted(&content.join("reports/reports/junit.xml"))?,
-    })
+    Ok(Evidence { certificate, noted: noted(&content.join("reports/reports/junit.xml"))? })
 }
 
 /// The `property` elements of a JUnit report.
@@ -85,9 +70,7 @@ fn noted(report: &Path) -> Result<Vec<(String, String)>, Trouble> {
     loop {
         match reader.read_event()? {
             Event::Eof => return Ok(noted),
-            Event::Empty(element) | Event::Start(element)
-                if element.name().as_ref() == "property" =>
-            {
+            Event::Empty(element) | Event::Start(element) if element.name().as_ref() == "property" => {
                 let mut pair = (String::new(), String::new());
                 for attribute in element.attributes() {
                     let attribute = attribute?;
@@ -106,20 +89,10 @@ fn noted(report: &Path) -> Result<Vec<(String, String)>, Trouble> {
 }
 
 /// When the tests of this pipeline execution ran, first attempt first.
-pub(crate) async fn test_spans(
-    world: &World,
-    pipeline: &str,
-    execution: &str,
-) -> Result<Vec<Span>, Trouble> {
-    let listed = world
-        .codepipeline()
-        .list_action_executions()
-        .pipeline_name(pipeline)
-        .send()
-        .await?;
+pub(crate) async fn test_spans(world: &World, pipeline: &str, execution: &str) -> Result<Vec<Span>, Trouble> {
+    let listed = world.codepipeline().list_action_executions().pipeline_name(pipeline).send().await?;
     let of_tests = listed.action_execution_details().iter().filter(|detail| {
-        detail.pipeline_execution_id() == Some(execution)
-            && detail.action_name() == Some("RunIsolatedTests")
+        detail.pipeline_execution_id() == Some(execution) && detail.action_name() == Some("RunIsolatedTests")
     });
     let mut spans: Vec<Span> = of_tests
         .filter_map(|detail| {
@@ -135,10 +108,7 @@ pub(crate) async fn test_spans(
 
 /// What a version's API answers to this request, once it is asked for real.
 pub(crate) fn ask(version: &Version, path: &str, body: &Value) -> Result<Value, Trouble> {
-    let url = version
-        .outputs
-        .get("ApiUrl")
-        .ok_or("the version has no output ApiUrl")?;
+    let url = version.outputs.get("ApiUrl").ok_or("the version has no output ApiUrl")?;
     let (host, base) = url
         .strip_prefix("http://")
         .and_then(|rest| rest.split_once('/'))
@@ -154,11 +124,8 @@ pub(crate) fn ask(version: &Version, path: &str, body: &Value) -> Result<Value, 
     connection.write_all(request.as_bytes())?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
-    let (_, body) = answer
-        .split_once("\r\n\r\n")
-        .ok_or("the answer is not HTTP")?;
-    serde_json::from_str(body)
-        .map_err(|error| format!("{url}{path} answered \"{body}\": {error}").into())
+    let (_, body) = answer.split_once("\r\n\r\n").ok_or("the answer is not HTTP")?;
+    serde_json::from_str(body).map_err(|error| format!("{url}{path} answered \"{body}\": {error}").into())
 }
 
 /// What this billing takes as tax on an item of 100.00, and which version says so.
@@ -166,7 +133,5 @@ pub(crate) fn tax_on_a_hundred(billing: &Version) -> Result<(String, String), Tr
     let items = json!({"items": [{"quantity": 1, "unit_price": "100.00"}]});
     let answer = ask(billing, "/invoices", &items)?;
     let member = |name: &str| answer[name].as_str().map(str::to_owned);
-    member("version")
-        .zip(member("tax"))
-        .ok_or_else(|| format!("billing answered {answer}").into())
+    member("version").zip(member("tax")).ok_or_else(|| format!("billing answered {answer}").into())
 }

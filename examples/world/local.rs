@@ -36,17 +36,11 @@ struct EnvironmentFile {
 }
 
 /// Keeps a world until it is stopped.
-pub(crate) async fn keep(
-    directory: &Path,
-    stopped: CancellationToken,
-) -> Result<ExitCode, Trouble> {
+pub(crate) async fn keep(directory: &Path, stopped: CancellationToken) -> Result<ExitCode, Trouble> {
     let teller = Teller::start();
     let lock = claim(directory)?;
     let bluestage = bluestage()?;
-    teller.says(
-        "local",
-        "starts a local AWS, a local CodePipeline and a worker",
-    );
+    teller.says("local", "starts a local AWS, a local CodePipeline and a worker");
     let starting = async {
         let world = World::with_worker(&bluestage, samples()).await;
         for service in SERVICES {
@@ -71,10 +65,7 @@ pub(crate) async fn keep(
 }
 
 /// Waits until it is stopped, or a part has ended by itself, whose name it tells.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "real processes are looked after by the real clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "real processes are looked after by the real clock")]
 async fn look_after(world: &mut World, stopped: &CancellationToken) -> Option<&'static str> {
     loop {
         tokio::select! {
@@ -95,7 +86,8 @@ fn claim(directory: &Path) -> Result<File, Trouble> {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {
             let directory = directory.display();
-            Err(format!("another world uses {directory}; name another directory: make local LOCAL_DIR=target/local-2").into())
+            Err(format!("another world uses {directory}; name another directory: make local LOCAL_DIR=target/local-2")
+                .into())
         }
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
@@ -152,8 +144,5 @@ The logs of the parts are in {logs}. Ctrl-C ends everything.
 /// The path as one would type it here.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here)
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }

@@ -64,11 +64,7 @@ fn main() -> ExitCode {
         }
     };
     let ended = runtime.block_on(AssertUnwindSafe(run(verb)).catch_unwind());
-    let told = ended.unwrap_or_else(|_| {
-        Err(said
-            .lock()
-            .map_or_else(|_| "?".into(), |said| said.as_str().into()))
-    });
+    let told = ended.unwrap_or_else(|_| Err(said.lock().map_or_else(|_| "?".into(), |said| said.as_str().into())));
     told.unwrap_or_else(|trouble| {
         eprintln!("\nIt could not go on: {trouble}");
         ExitCode::FAILURE
@@ -94,9 +90,7 @@ fn keep_panics_quiet() -> Arc<Mutex<String>> {
     let said = Arc::new(Mutex::new(String::new()));
     let keep = Arc::clone(&said);
     std::panic::set_hook(Box::new(move |panic| {
-        let words = panic
-            .payload_as_str()
-            .unwrap_or("a part of the world failed without words");
+        let words = panic.payload_as_str().unwrap_or("a part of the world failed without words");
         if let Ok(mut first) = keep.lock()
             && first.is_empty()
         {
@@ -110,11 +104,7 @@ fn keep_panics_quiet() -> Arc<Mutex<String>> {
 /// is ever left running because a signal came early.
 fn stopped() -> std::io::Result<CancellationToken> {
     let token = CancellationToken::new();
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ] {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
         let (mut came, stop) = (signal(kind)?, token.clone());
         tokio::spawn(async move {
             came.recv().await;
@@ -127,27 +117,16 @@ fn stopped() -> std::io::Result<CancellationToken> {
 /// The program, which cargo puts one directory above the examples.
 fn bluestage() -> Result<PathBuf, Trouble> {
     let example = std::env::current_exe()?;
-    let program = example
-        .parent()
-        .and_then(|examples| examples.parent())
-        .map(|directory| directory.join("bluestage"));
+    let program = example.parent().and_then(|examples| examples.parent()).map(|directory| directory.join("bluestage"));
     match program.filter(|program| program.exists()) {
         Some(program) => Ok(program),
-        None => {
-            Err("the bluestage program is not built; run this as: make demo, or: make local".into())
-        }
+        None => Err("the bluestage program is not built; run this as: make demo, or: make local".into()),
     }
 }
 
 /// A world with the sample pipelines.
 fn samples() -> Options {
     let templates = root().join("pipeline-templates");
-    let pipelines = vec![
-        templates.join("custom-actions.yaml"),
-        templates.join("samples/pipelines"),
-    ];
-    Options {
-        pipelines,
-        ..Options::default()
-    }
+    let pipelines = vec![templates.join("custom-actions.yaml"), templates.join("samples/pipelines")];
+    Options { pipelines, ..Options::default() }
 }

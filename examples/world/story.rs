@@ -36,10 +36,7 @@ impl Look {
 
 impl Teller {
     /// The story begins now. Colour only where a person looks who has not declined it (<https://no-color.org>).
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is not the product: it may look at the clock and NO_COLOR"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is not the product: it may look at the clock and NO_COLOR")]
     pub(crate) fn start() -> Self {
         let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
@@ -56,8 +53,7 @@ impl Teller {
 
     /// A time of day as seconds of this story.
     pub(crate) fn second_of(&self, time: SystemTime) -> f64 {
-        time.duration_since(self.began_at)
-            .map_or(0.0, |since| since.as_secs_f64())
+        time.duration_since(self.began_at).map_or(0.0, |since| since.as_secs_f64())
     }
 
     /// A new chapter.
@@ -78,10 +74,7 @@ impl Teller {
     /// Something that a program said or a table shows, word for word.
     pub(crate) fn quotes(&self, text: &str) {
         for line in text.trim_end().lines() {
-            self.line(&format!(
-                "           {}",
-                self.painted(&format!("| {}", line.trim_end()), Look::Faint)
-            ));
+            self.line(&format!("           {}", self.painted(&format!("| {}", line.trim_end()), Look::Faint)));
         }
     }
 
@@ -92,21 +85,14 @@ impl Teller {
 
     /// Whether something was as it should be.
     pub(crate) fn checks(&self, ok: bool, what: &str) {
-        let mark = if ok {
-            self.painted("    ok", Look::Good)
-        } else {
-            self.painted("not ok", Look::Bad)
-        };
+        let mark = if ok { self.painted("    ok", Look::Good) } else { self.painted("not ok", Look::Bad) };
         self.line(&format!("  {mark}  {what}"));
     }
 
     fn entry(&self, (who, version): (&str, &str), what: &str, look: Look) {
         let second = format!("{:>6.1} s", self.elapsed().as_secs_f64());
         let what = self.painted(what, look);
-        self.line(&format!(
-            "{}  {who:<9} {version:<11}  {what}",
-            self.painted(&second, Look::Faint)
-        ));
+        self.line(&format!("{}  {who:<9} {version:<11}  {what}", self.painted(&second, Look::Faint)));
     }
 
     fn painted(&self, text: &str, look: Look) -> String {

@@ -42,21 +42,13 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) async fn over(world: World, teller: Teller) -> Self {
         let stage = world.stage().await;
-        Self {
-            world,
-            teller,
-            stage,
-            releases: BTreeMap::new(),
-            told: 0,
-            begun: BTreeSet::new(),
-        }
+        Self { world, teller, stage, releases: BTreeMap::new(), told: 0, begun: BTreeSet::new() }
     }
 
     /// Pushes a source, starts its pipeline and follows the execution, whose id it answers.
     pub(crate) async fn release(&mut self, pipeline: &str, source: &Source, what: &str) -> String {
         let execution = self.world.release(pipeline, source).await;
-        self.teller
-            .says(pipeline, &format!("its pipeline starts with {what}"));
+        self.teller.says(pipeline, &format!("its pipeline starts with {what}"));
         let release = Release {
             pipeline: pipeline.to_owned(),
             execution: execution.clone(),
@@ -69,25 +61,19 @@ impl Watch {
 
     /// Whether the pipeline execution has ended.
     pub(crate) fn ended(&self, execution: &str) -> bool {
-        self.releases
-            .get(execution)
-            .is_some_and(|release| release.status != PipelineExecutionStatus::InProgress)
+        self.releases.get(execution).is_some_and(|release| release.status != PipelineExecutionStatus::InProgress)
     }
 
     /// Whether it has ended well.
     pub(crate) fn succeeded(&self, execution: &str) -> bool {
-        self.releases
-            .get(execution)
-            .is_some_and(|release| release.status == PipelineExecutionStatus::Succeeded)
+        self.releases.get(execution).is_some_and(|release| release.status == PipelineExecutionStatus::Succeeded)
     }
 
     /// The last execution of this action in the pipeline execution.
     pub(crate) fn action(&self, execution: &str, name: &str) -> Result<ActionReport, Trouble> {
         let release = self.releases.get(execution);
         let action = release.and_then(|release| release.actions.get(name));
-        action
-            .cloned()
-            .ok_or_else(|| format!("{name} did not run in the execution {execution}").into())
+        action.cloned().ok_or_else(|| format!("{name} did not run in the execution {execution}").into())
     }
 
     /// Whether CodePipeline says that the tests of this pipeline execution run.
@@ -98,28 +84,18 @@ impl Watch {
 
     /// The newest version that this pipeline execution made.
     pub(crate) fn made_by(&self, execution: &str) -> Option<(VersionRef, &Version)> {
-        let made = self
-            .stage
-            .all_versions()
-            .filter(|(_, version)| version.execution.execution_id == execution);
+        let made = self.stage.all_versions().filter(|(_, version)| version.execution.execution_id == execution);
         made.max_by_key(|(_, version)| version.ordinal)
     }
 
     /// The live version of this service.
     pub(crate) fn live(&self, service: &str) -> Result<Version, Trouble> {
         let name: ServiceName = service.parse()?;
-        self.stage
-            .live(&name)
-            .cloned()
-            .ok_or_else(|| format!("no version of {service} is live").into())
+        self.stage.live(&name).cloned().ok_or_else(|| format!("no version of {service} is live").into())
     }
 
     /// Looks until `wanted` holds, telling meanwhile what is new.
-    pub(crate) async fn until(
-        &mut self,
-        what: &str,
-        wanted: impl Fn(&Self) -> bool,
-    ) -> Result<(), Trouble> {
+    pub(crate) async fn until(&mut self, what: &str, wanted: impl Fn(&Self) -> bool) -> Result<(), Trouble> {
         let begun = self.teller.elapsed();
         loop {
             self.look().await;
@@ -141,11 +117,7 @@ impl Watch {
     pub(crate) fn trouble(&self, what: &str) -> Trouble {
         let file = root().join("target/demo.log");
         let kept = std::fs::write(&file, self.world.logs()).is_ok();
-        let logs = if kept {
-            "; the last log lines of the parts are in target/demo.log"
-        } else {
-            ""
-        };
+        let logs = if kept { "; the last log lines of the parts are in target/demo.log" } else { "" };
         format!("{what}{logs}").into()
     }
 
@@ -169,10 +141,7 @@ impl Watch {
             if let Some(release) = self.releases.get_mut(&execution) {
                 (release.status, release.actions) = (status, actions);
                 if release.status != PipelineExecutionStatus::InProgress {
-                    let ended = format!(
-                        "its pipeline execution has ended: {}",
-                        release.status.as_str()
-                    );
+                    let ended = format!("its pipeline execution has ended: {}", release.status.as_str());
                     self.teller.says(&release.pipeline, &ended);
                 }
             }
@@ -193,8 +162,7 @@ impl Watch {
         for event in new {
             let opens_retry = event.what == "began" || event.what.starts_with("was abandoned");
             if opens_retry && retried.remove(&event.who) {
-                let what =
-                    "CodePipeline retries its pipeline stage, all three actions (onFailure: RETRY)";
+                let what = "CodePipeline retries its pipeline stage, all three actions (onFailure: RETRY)";
                 self.teller.says(event.of.service.as_str(), what);
             }
             let told = sentence(&event, self.stage.version(&event.of), &self.stage);
@@ -207,26 +175,17 @@ impl Watch {
 
 /// An event of the stage document in the words of the story; those that only lead to another are not told.
 fn sentence(event: &Event, version: Option<&Version>, stage: &Stage) -> Option<(String, Look)> {
-    let stack = version
-        .map(|version| version.stack.name.as_str())
-        .unwrap_or_default();
-    let others = version
-        .map(|version| others_of(&event.of, version))
-        .unwrap_or_default();
+    let stack = version.map(|version| version.stack.name.as_str()).unwrap_or_default();
+    let others = version.map(|version| others_of(&event.of, version)).unwrap_or_default();
     Some(match event.what.as_str() {
-        "began" => (
-            format!("begins as a new blue{}", beside(event, stage)),
-            Look::Plain,
-        ),
+        "began" => (format!("begins as a new blue{}", beside(event, stage)), Look::Plain),
         "is blue" => (format!("is deployed: stack {stack}"), Look::Plain),
         "passed its tests" => ("passed its tests".to_owned(), Look::Plain),
         "failed its tests" => ("FAILED its tests".to_owned(), Look::Bad),
         "went live" => (format!("is LIVE{}", kept(event, stage)), Look::Good),
         "was retired" => ("is gone, and its stack with it".to_owned(), Look::Faint),
         "is being promoted" | "is being retired" => return None,
-        tested if tested.starts_with("is tested by ") => {
-            (format!("is tested{others}"), Look::Plain)
-        }
+        tested if tested.starts_with("is tested by ") => (format!("is tested{others}"), Look::Plain),
         other => (other.to_owned(), Look::Faint),
     })
 }
@@ -239,13 +198,8 @@ fn beside(event: &Event, stage: &Stage) -> String {
 }
 
 fn kept(event: &Event, stage: &Stage) -> String {
-    let previous = stage
-        .services
-        .get(&event.of.service)
-        .and_then(|service| service.previous.first());
-    previous.map_or_else(String::new, |previous| {
-        format!("; previous, kept to switch back to: {previous}")
-    })
+    let previous = stage.services.get(&event.of.service).and_then(|service| service.previous.first());
+    previous.map_or_else(String::new, |previous| format!("; previous, kept to switch back to: {previous}"))
 }
 
 fn others_of(of: &VersionRef, version: &Version) -> String {
@@ -255,27 +209,16 @@ fn others_of(of: &VersionRef, version: &Version) -> String {
         .filter(|(service, _)| **service != of.service)
         .map(|(service, id)| format!("{service} {id}"))
         .collect();
-    if others.is_empty() {
-        String::new()
-    } else {
-        format!(" with {}", others.join(" and "))
-    }
+    if others.is_empty() { String::new() } else { format!(" with {}", others.join(" and ")) }
 }
 
 /// Whether a version's own tests run in this document.
 pub(crate) fn is_being_tested(version: &Version) -> bool {
     use bluestage::release::RunOutcome::Running;
-    version.state == State::Blue
-        && version
-            .run
-            .as_ref()
-            .is_some_and(|run| run.outcome == Running)
+    version.state == State::Blue && version.run.as_ref().is_some_and(|run| run.outcome == Running)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an observer of real processes waits on the real clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "an observer of real processes waits on the real clock")]
 async fn pause() {
     tokio::time::sleep(PAUSE).await;
 }

@@ -16,8 +16,7 @@ use super::workspace::Workspace;
 use super::{Standing, Turn, messages};
 use crate::ports::{Done, ReadyStack, StackSpec, StackState, Text, Verdict};
 use crate::release::{
-    BlueReady, BlueRequest, Execution, Refusal, StackRef, Stage, StageName, Version, VersionId,
-    VersionRef,
+    BlueReady, BlueRequest, Execution, Refusal, StackRef, Stage, StageName, Version, VersionId, VersionRef,
 };
 
 /// How long a version may take from its beginning to going live before it is given up and its pins end: longer than
@@ -43,10 +42,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         None => match begin(turn, &properties).await? {
             Ok(blue) => blue,
             Err(not_live_yet) => {
-                return turn.go_on(
-                    &turn.job.pipeline.action,
-                    messages::waiting_for_dependency(&not_live_yet),
-                );
+                return turn.go_on(&turn.job.pipeline.action, messages::waiting_for_dependency(&not_live_yet));
             }
         },
     };
@@ -59,10 +55,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         StackState::Failed { because, .. } => because,
         StackState::Absent => messages::deleted_from_outside(&blue.stack.name),
     };
-    Err(Stop::StackFailed {
-        stack: blue.stack.name,
-        because,
-    })
+    Err(Stop::StackFailed { stack: blue.stack.name, because })
 }
 
 /// Gives the version up and takes away whatever of its stack there is.
@@ -81,11 +74,9 @@ pub(super) async fn give_up(turn: &mut Turn<'_>, stop: &Stop) {
         }
     };
     let (at, why) = (turn.now(), messages::why_abandoned(stop));
-    let given_up = turn
-        .update(&properties.stage, |stage| stage.abandon(&of, &why, at))
-        .await;
-    let nothing_made = turn.carried.stack_id.is_none()
-        && matches!(turn.ports.stacks.read(&stack).await, Ok(StackState::Absent));
+    let given_up = turn.update(&properties.stage, |stage| stage.abandon(&of, &why, at)).await;
+    let nothing_made =
+        turn.carried.stack_id.is_none() && matches!(turn.ports.stacks.read(&stack).await, Ok(StackState::Absent));
     let removed = match given_up {
         Ok(_) => retire(turn.ports, &properties.stage, &of, turn.hold).await,
         Err(stop) => Err(stop),
@@ -110,14 +101,8 @@ async fn begin(turn: &Turn<'_>, properties: &DeployBlue) -> Result<Result<Blue, 
         Ok(begun) => begun,
         Err(not_live_yet) => return Ok(Err(not_live_yet)),
     };
-    let version = stage
-        .version(&of)
-        .ok_or_else(|| nothing_deployed(properties))?;
-    let sources = Sources {
-        property: "ParameterOverrides",
-        stage: &stage,
-        version,
-    };
+    let version = stage.version(&of).ok_or_else(|| nothing_deployed(properties))?;
+    let sources = Sources { property: "ParameterOverrides", stage: &stage, version };
     let mut spec = spec_of(turn, properties, version);
     for (name, value) in &ingredients.parameters {
         let text = sources.text(&mut workspace, name, value).await?;
@@ -125,11 +110,7 @@ async fn begin(turn: &Turn<'_>, properties: &DeployBlue) -> Result<Result<Blue, 
     }
     spec.template = ingredients.template;
     spec.tags.extend(ingredients.tags);
-    Ok(Ok(Blue {
-        of,
-        stack: version.stack.clone(),
-        spec: Some(spec),
-    }))
+    Ok(Ok(Blue { of, stack: version.stack.clone(), spec: Some(spec) }))
 }
 
 /// Writes the version into the stage document. Services are often released into a new stage together, so a dependency
@@ -152,24 +133,15 @@ async fn begin_version(
         expires_at: turn.now() + VERSION_LIFETIME.as_secs(),
     };
     loop {
-        match turn
-            .update(&properties.stage, |stage| stage.begin_blue(&request))
-            .await
-        {
+        match turn.update(&properties.stage, |stage| stage.begin_blue(&request)).await {
             Ok((stage, version)) => return Ok(Ok((stage, of(properties, version)))),
             Err(Stop::Refused(refusal)) if may_pass(&refusal) => {
-                let given_up = turn.update(&properties.stage, |stage| {
-                    stage.give_up_older_attempts(&request)
-                });
+                let given_up = turn.update(&properties.stage, |stage| stage.give_up_older_attempts(&request));
                 given_up.await?;
                 if turn.hold.pause(turn.ports.dice.jittered(FIRST_LOOK)).await {
                     continue;
                 }
-                return if is_worth_waiting_for(&refusal) {
-                    Ok(Err(refusal))
-                } else {
-                    Err(refusal.into())
-                };
+                return if is_worth_waiting_for(&refusal) { Ok(Err(refusal)) } else { Err(refusal.into()) };
             }
             Err(stop) => return Err(stop),
         }
@@ -204,10 +176,7 @@ async fn watch(turn: &mut Turn<'_>, blue: &Blue) -> Result<StackState, Stop> {
         let state = match (&blue.spec, &turn.carried.stack_id) {
             (Some(spec), None) => turn.ports.stacks.ensure(spec).await?,
             (_, id) => {
-                let known = StackRef {
-                    id: id.clone(),
-                    ..blue.stack.clone()
-                };
+                let known = StackRef { id: id.clone(), ..blue.stack.clone() };
                 turn.ports.stacks.read(&known).await?
             }
         };
@@ -231,18 +200,9 @@ async fn finish(
     properties: &DeployBlue,
     (of, ready): (&VersionRef, ReadyStack),
 ) -> Result<Verdict, Stop> {
-    let ready = BlueReady {
-        stack_id: ready.id,
-        changed_at: ready.changed_at,
-        outputs: ready.outputs,
-        at: turn.now(),
-    };
-    let (stage, ()) = turn
-        .update(&properties.stage, |stage| stage.blue_ready(of, &ready))
-        .await?;
-    let version = stage
-        .version(of)
-        .ok_or_else(|| nothing_deployed(properties))?;
+    let ready = BlueReady { stack_id: ready.id, changed_at: ready.changed_at, outputs: ready.outputs, at: turn.now() };
+    let (stage, ()) = turn.update(&properties.stage, |stage| stage.blue_ready(of, &ready)).await?;
+    let version = stage.version(of).ok_or_else(|| nothing_deployed(properties))?;
     let mut variables: BTreeMap<String, String> = version.outputs.clone();
     variables.insert("StackName".to_owned(), version.stack.name.clone());
     variables.insert("StackId".to_owned(), ready.stack_id.clone());
@@ -260,23 +220,15 @@ async fn begun(turn: &Turn<'_>, properties: &DeployBlue) -> Result<Blue, Stop> {
     let action_execution_id = &turn.job.pipeline.execution.action_execution_id;
     let mut versions = stage.all_versions();
     let found = versions.find(|(of, version)| {
-        of.service == properties.service
-            && version.execution.action_execution_id == *action_execution_id
+        of.service == properties.service && version.execution.action_execution_id == *action_execution_id
     });
     let (of, version) = found.ok_or_else(|| nothing_deployed(properties))?;
-    Ok(Blue {
-        of,
-        stack: version.stack.clone(),
-        spec: None,
-    })
+    Ok(Blue { of, stack: version.stack.clone(), spec: None })
 }
 
 fn spec_of(turn: &Turn<'_>, properties: &DeployBlue, version: &Version) -> StackSpec {
     let execution = &turn.job.pipeline.execution;
-    let of = VersionRef {
-        service: properties.service.clone(),
-        version: version.id.clone(),
-    };
+    let of = VersionRef { service: properties.service.clone(), version: version.id.clone() };
     StackSpec {
         stack: version.stack.clone(),
         stage: properties.stage.clone(),
@@ -290,20 +242,14 @@ fn spec_of(turn: &Turn<'_>, properties: &DeployBlue, version: &Version) -> Stack
 }
 
 /// The tags by which a stack tells whose it is.
-pub(super) fn tags(
-    stage: &StageName,
-    of: &VersionRef,
-    execution: &Execution,
-) -> BTreeMap<String, String> {
+pub(super) fn tags(stage: &StageName, of: &VersionRef, execution: &Execution) -> BTreeMap<String, String> {
     let tags = [
         ("stage", stage.to_string()),
         ("service", of.service.to_string()),
         ("version", of.version.to_string()),
         ("execution", execution.execution_id.clone()),
     ];
-    tags.into_iter()
-        .map(|(name, value)| (format!("{TAG_PREFIX}{name}"), value))
-        .collect()
+    tags.into_iter().map(|(name, value)| (format!("{TAG_PREFIX}{name}"), value)).collect()
 }
 
 /// The revision of the artifact that the template comes from.
@@ -312,14 +258,9 @@ fn revision_of(turn: &Turn<'_>) -> Option<String> {
 }
 
 fn of(properties: &DeployBlue, version: VersionId) -> VersionRef {
-    VersionRef {
-        service: properties.service.clone(),
-        version,
-    }
+    VersionRef { service: properties.service.clone(), version }
 }
 
 fn nothing_deployed(properties: &DeployBlue) -> Stop {
-    Stop::Refused(Refusal::NothingDeployed {
-        service: properties.service.clone(),
-    })
+    Stop::Refused(Refusal::NothingDeployed { service: properties.service.clone() })
 }

@@ -11,7 +11,7 @@ use super::stop::Stop;
 use super::template::GREEN_DEPLOYMENT;
 use super::{Hold, seconds, update};
 use crate::ports::{Changing, ParameterChange, Ports, StackState};
-use crate::release::{Green, StackRef, Stage, StageName, VersionRef};
+use crate::release::{StackRef, Stage, StageName, Turned, VersionRef};
 
 /// How far the hand-over has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,62 +29,46 @@ pub(super) struct Switchboard<'a> {
     pub(super) hold: &'a Hold,
 }
 
-/// The versions of this service that get events, or may, besides `of`.
-fn others(stage: &Stage, of: &VersionRef) -> Vec<VersionRef> {
-    let versions = stage.all_versions();
-    let others = versions.filter(|(other, version)| {
-        other.service == of.service
-            && other != of
-            && version.green.is_some_and(|green| green != Green::Off)
-    });
-    others.map(|(other, _)| other).collect()
-}
-
-/// Whether everything is as [`hand_to`] makes it.
+/// Whether everything is as [`Switchboard::hand_to`] makes it.
 pub(super) fn is_handed_to(stage: &Stage, of: &VersionRef) -> bool {
-    let green = stage.version(of).and_then(|version| version.green);
-    others(stage, of).is_empty() && green.is_none_or(|green| green == Green::On)
+    stage.next_turn(of).is_none()
 }
 
 impl Switchboard<'_> {
     /// Lets this version get the events, and no other.
     pub(super) async fn hand_to(&self, of: &VersionRef) -> Result<HandOver, Stop> {
-        let stage = update::read(self.ports, self.stage).await?;
-        for other in others(&stage, of) {
-            if !self.turn(&other, false).await? {
+        let mut off_since = self.ports.clock.elapsed();
+        loop {
+            let stage = update::read(self.ports, self.stage).await?;
+            let Some((which, on)) = stage.next_turn(of) else {
+                let gap = self.ports.clock.elapsed().saturating_sub(off_since);
+                return Ok(HandOver::Done(gap));
+            };
+            if !self.turn(&which, on).await? {
                 return Ok(HandOver::Going);
             }
+            if !on {
+                off_since = self.ports.clock.elapsed();
+            }
         }
-        let off = self.ports.clock.elapsed();
-        if stage
-            .version(of)
-            .is_some_and(|version| version.green.is_some())
-            && !self.turn(of, true).await?
-        {
-            return Ok(HandOver::Going);
-        }
-        Ok(HandOver::Done(
-            self.ports.clock.elapsed().saturating_sub(off),
-        ))
     }
 
     /// Sets the version's parameter: the intent, the stack, the result. Tells whether it is set.
     async fn turn(&self, of: &VersionRef, on: bool) -> Result<bool, Stop> {
-        let (stage, ()) =
-            update::update(self.ports, self.stage, |stage| stage.turn_green(of, on)).await?;
+        let (stage, ()) = update::update(self.ports, self.stage, |stage| stage.turn_green(of, on)).await?;
         let Some(version) = stage.version(of) else {
             return Ok(true);
         };
-        let settled = if on { Green::On } else { Green::Off };
-        if version.green.is_none_or(|green| green == settled) {
-            return Ok(true);
-        }
         let Some(changed_at) = self.change(&version.stack, (of, on, stage.seq)).await? else {
             return Ok(false);
         };
-        let at = seconds(self.ports.clock.now());
-        let turned = |stage: &mut Stage| stage.turned_green(of, on, changed_at.as_deref(), at);
-        update::update(self.ports, self.stage, turned).await?;
+        let turned = Turned {
+            on,
+            changed_before: version.stack.changed_at.as_deref(),
+            changed_at: changed_at.as_deref(),
+            at: seconds(self.ports.clock.now()),
+        };
+        update::update(self.ports, self.stage, |stage| stage.turned_green(of, &turned)).await?;
         Ok(true)
     }
 
@@ -112,10 +96,7 @@ impl Switchboard<'_> {
         match self.ports.stacks.read(stack).await? {
             StackState::Ready(ready) => Ok(Some(ready.changed_at)),
             StackState::Absent | StackState::InProgress { .. } => Ok(None),
-            StackState::Failed { because, .. } => Err(Stop::StackFailed {
-                stack: stack.name.clone(),
-                because,
-            }),
+            StackState::Failed { because, .. } => Err(Stop::StackFailed { stack: stack.name.clone(), because }),
         }
     }
 

@@ -31,27 +31,17 @@ pub(super) async fn to(
 }
 
 /// Raises the barrier and waits until no blue reaches what is live. Tells whom it still waits for.
-pub(super) async fn drain(
-    turn: &Turn<'_>,
-    properties: &Promote,
-    of: &VersionRef,
-) -> Result<Option<String>, Stop> {
+pub(super) async fn drain(turn: &Turn<'_>, properties: &Promote, of: &VersionRef) -> Result<Option<String>, Stop> {
     let at = turn.now();
     let until = at + (properties.drain + TIME_FOR_UPDATES).as_secs();
-    let (mut stage, ()) = turn
-        .update(&properties.stage, |stage| {
-            stage.raise_barrier(of, until, at)
-        })
-        .await?;
+    let (mut stage, ()) = turn.update(&properties.stage, |stage| stage.raise_barrier(of, until, at)).await?;
     loop {
         let holders = stage.holders(of);
         if holders.is_empty() {
             return Ok(None);
         }
         let barrier = stage.barrier(&of.service, turn.now());
-        let give_up_at = barrier.map_or(0, |barrier| {
-            barrier.until.saturating_sub(TIME_FOR_UPDATES.as_secs())
-        });
+        let give_up_at = barrier.map_or(0, |barrier| barrier.until.saturating_sub(TIME_FOR_UPDATES.as_secs()));
         if turn.now() >= give_up_at {
             return Err(Stop::NotDrained { holders });
         }
@@ -64,38 +54,23 @@ pub(super) async fn drain(
 
 /// Gives the events back to what is live and lowers the barrier. What takes longer than the job may be held, the sweep
 /// sees through.
-pub(super) async fn undo(
-    turn: &Turn<'_>,
-    properties: &Promote,
-    of: &VersionRef,
-) -> Result<(), Stop> {
+pub(super) async fn undo(turn: &Turn<'_>, properties: &Promote, of: &VersionRef) -> Result<(), Stop> {
     let stage = turn.read(&properties.stage).await?;
-    let raised = stage
-        .services
-        .get(&of.service)
-        .and_then(|service| service.barrier.as_ref());
+    let raised = stage.services.get(&of.service).and_then(|service| service.barrier.as_ref());
     if raised.is_none_or(|barrier| barrier.by != *of) {
         return Ok(());
     }
     if let Some(live) = stage.live(&of.service) {
-        let live = VersionRef {
-            service: of.service.clone(),
-            version: live.id.clone(),
-        };
+        let live = VersionRef { service: of.service.clone(), version: live.id.clone() };
         if switchboard(turn, properties).hand_to(&live).await? == HandOver::Going {
             return Ok(());
         }
     }
     let at = turn.now();
-    turn.update(&properties.stage, |stage| stage.lower_barrier(of, at))
-        .await?;
+    turn.update(&properties.stage, |stage| stage.lower_barrier(of, at)).await?;
     Ok(())
 }
 
 fn switchboard<'a>(turn: &'a Turn<'_>, properties: &'a Promote) -> Switchboard<'a> {
-    Switchboard {
-        ports: turn.ports,
-        stage: &properties.stage,
-        hold: turn.hold,
-    }
+    Switchboard { ports: turn.ports, stage: &properties.stage, hold: turn.hold }
 }

@@ -22,11 +22,7 @@ impl Hold {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, longest: Duration, stopping: CancellationToken) -> Self {
         let ends = clock.elapsed() + longest;
-        Self {
-            clock,
-            ends,
-            stopping,
-        }
+        Self { clock, ends, stopping }
     }
 
     /// How much of it is left; nothing once the worker is stopping.

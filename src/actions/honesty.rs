@@ -14,19 +14,11 @@ use crate::release::{SeenStacks, StackRef, Stage, VersionRef};
 const NOT_READY: &str = "not ready";
 
 /// Every stack that the tests of this version can reach, as it is now.
-pub(super) async fn look(
-    turn: &Turn<'_>,
-    stage: &Stage,
-    of: &VersionRef,
-) -> Result<SeenStacks, Stop> {
+pub(super) async fn look(turn: &Turn<'_>, stage: &Stage, of: &VersionRef) -> Result<SeenStacks, Stop> {
     let mut reached: BTreeSet<VersionRef> = stage.closure_of(of);
     reached.insert(of.clone());
     let mut seen = SeenStacks::new();
-    for stack in reached
-        .iter()
-        .filter_map(|of| stage.version(of))
-        .map(|version| &version.stack)
-    {
+    for stack in reached.iter().filter_map(|of| stage.version(of)).map(|version| &version.stack) {
         seen.insert(named(stack), changed_at(turn, stack).await?);
     }
     Ok(seen)
@@ -36,22 +28,11 @@ pub(super) async fn look(
 pub(super) async fn changes(turn: &Turn<'_>, seen: &SeenStacks) -> Result<Vec<String>, Stop> {
     let mut changes = Vec::new();
     for (id, before) in seen {
-        let stack = StackRef {
-            name: id.clone(),
-            id: Some(id.clone()),
-            changed_at: None,
-        };
+        let stack = StackRef { name: id.clone(), id: Some(id.clone()), changed_at: None };
         let now = changed_at(turn, &stack).await?;
         if now != *before {
-            let told = |at: &Option<String>| {
-                at.clone()
-                    .unwrap_or_else(|| "at an unknown time".to_owned())
-            };
-            changes.push(format!(
-                "{id} (last changed {}, before the tests {})",
-                told(&now),
-                told(before)
-            ));
+            let told = |at: &Option<String>| at.clone().unwrap_or_else(|| "at an unknown time".to_owned());
+            changes.push(format!("{id} (last changed {}, before the tests {})", told(&now), told(before)));
         }
     }
     Ok(changes)
@@ -60,9 +41,7 @@ pub(super) async fn changes(turn: &Turn<'_>, seen: &SeenStacks) -> Result<Vec<St
 async fn changed_at(turn: &Turn<'_>, stack: &StackRef) -> Result<Option<String>, Stop> {
     Ok(match turn.ports.stacks.read(stack).await? {
         StackState::Ready(ready) => ready.changed_at,
-        StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. } => {
-            Some(NOT_READY.to_owned())
-        }
+        StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. } => Some(NOT_READY.to_owned()),
     })
 }
 

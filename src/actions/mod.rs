@@ -72,9 +72,9 @@ pub async fn act(ports: &Ports, limits: Limits, job: &Job, hold: &Hold) -> Verdi
         ActionKind::Promote => promote::play(&mut turn).await,
     };
     let stop = match played {
-        Ok(Verdict::Continue(continuation)) if turn.is_late() => Stop::DeadlinePassed {
-            waiting_for: continuation.summary.to_string(),
-        },
+        Ok(Verdict::Continue(continuation)) if turn.is_late() => {
+            Stop::DeadlinePassed { waiting_for: continuation.summary.to_string() }
+        }
         Ok(verdict) => return verdict,
         Err(stop) if stop.is_passing() && !turn.is_late() => {
             hold.pause(PAUSE_AFTER_A_FAULT).await;
@@ -134,14 +134,7 @@ impl Standing {
 impl<'a> Turn<'a> {
     fn begin(ports: &'a Ports, limits: Limits, job: &'a Job, hold: &'a Hold) -> Result<Self, Stop> {
         let deadline = seconds(ports.clock.now()) + properties::time_limit(job)?.as_secs();
-        Ok(Self {
-            ports,
-            limits,
-            job,
-            hold,
-            carried: Carried::of(job, deadline)?,
-            standing: Standing::of(job),
-        })
+        Ok(Self { ports, limits, job, hold, carried: Carried::of(job, deadline)?, standing: Standing::of(job) })
     }
 
     /// Names the version on every further log line of this job.
@@ -191,6 +184,5 @@ impl<'a> Turn<'a> {
 /// `time` as the stage document records it.
 fn seconds(time: SystemTime) -> Moment {
     // A clock before 1970 is a machine that has not set its clock; the document then says 0.
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

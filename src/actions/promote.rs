@@ -18,20 +18,11 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = Promote::of(turn.job)?;
     let stage = turn.read(&properties.stage).await?;
     let execution_id = &turn.job.pipeline.execution.execution_id;
-    let version = stage
-        .made_by(&properties.service, execution_id)
-        .ok_or_else(|| nothing_deployed(&properties))?;
-    let of = VersionRef {
-        service: properties.service.clone(),
-        version: version.id.clone(),
-    };
+    let version = stage.made_by(&properties.service, execution_id).ok_or_else(|| nothing_deployed(&properties))?;
+    let of = VersionRef { service: properties.service.clone(), version: version.id.clone() };
     turn.is_about(&of);
     let seen = look_at_stack(turn, version).await?;
-    let terms = Promotion {
-        on_skew: properties.on_skew,
-        keep: properties.keep,
-        at: turn.now(),
-    };
+    let terms = Promotion { on_skew: properties.on_skew, keep: properties.keep, at: turn.now() };
     loop {
         match promote(turn, &properties, (&of, &seen, terms)).await {
             Ok(Promoted::Live(verdict)) => return Ok(*verdict),
@@ -43,8 +34,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
             }
             Err(stop @ Stop::Refused(Refusal::Skewed { .. })) => {
                 let at = turn.now();
-                turn.update(&properties.stage, |stage| stage.note_loss(&of, at))
-                    .await?;
+                turn.update(&properties.stage, |stage| stage.note_loss(&of, at)).await?;
                 return Err(stop);
             }
             Err(stop) => return Err(stop),
@@ -64,10 +54,7 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
     let Some(version) = stage.made_by(&properties.service, execution_id) else {
         return;
     };
-    let of = VersionRef {
-        service: properties.service.clone(),
-        version: version.id.clone(),
-    };
+    let of = VersionRef { service: properties.service.clone(), version: version.id.clone() };
     if let Err(stop) = hand_over::undo(turn, &properties, &of).await {
         tracing::warn!(?stop, "could not give the events back; the sweep will");
     }
@@ -75,10 +62,7 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
 
 /// Whether the refusal will be gone a little later.
 fn may_pass(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::Reserved { .. } | Refusal::Barred { .. } | Refusal::Held { .. }
-    )
+    matches!(refusal, Refusal::Reserved { .. } | Refusal::Pinned { .. } | Refusal::Barred { .. } | Refusal::Held { .. })
 }
 
 /// How far a promotion has come.
@@ -96,15 +80,9 @@ async fn promote(
     (of, seen, terms): (&VersionRef, &StackSeen, Promotion),
 ) -> Result<Promoted, Stop> {
     let name = &properties.stage;
-    let (stage, ()) = turn
-        .update(name, |stage| stage.begin_promotion(of, seen, terms))
-        .await?;
-    let has_events = stage
-        .version(of)
-        .is_some_and(|version| version.green.is_some());
-    let is_promoting = stage
-        .version(of)
-        .is_some_and(|version| version.state == State::Promoting);
+    let (stage, ()) = turn.update(name, |stage| stage.begin_promotion(of, seen, terms)).await?;
+    let has_events = stage.version(of).is_some_and(|version| version.green.is_some());
+    let is_promoting = stage.version(of).is_some_and(|version| version.state == State::Promoting);
     if let (Some(fixed), true) = (&properties.update, is_promoting) {
         return match updating::promote(turn, (properties, fixed), (of, terms)).await? {
             Ok(stage) => live(turn, properties, (&stage, of, None)).await,
@@ -118,9 +96,7 @@ async fn promote(
             Err(waits_for) => return Ok(Promoted::Waiting(waits_for)),
         }
     }
-    let (stage, ()) = turn
-        .update(name, |stage| stage.finish_promotion(of, terms))
-        .await?;
+    let (stage, ()) = turn.update(name, |stage| stage.finish_promotion(of, terms)).await?;
     live(turn, properties, (&stage, of, gap)).await
 }
 
@@ -130,11 +106,7 @@ async fn live(
     properties: &Promote,
     (stage, of, gap): (&Stage, &VersionRef, Option<Duration>),
 ) -> Result<Promoted, Stop> {
-    let rebound = if properties.rebind {
-        rebind_consumers(turn, stage, of).await
-    } else {
-        String::new()
-    };
+    let rebound = if properties.rebind { rebind_consumers(turn, stage, of).await } else { String::new() };
     let verdict = done(stage, of, (gap, rebound)).ok_or_else(|| nothing_deployed(properties))?;
     Ok(Promoted::Live(Box::new(verdict)))
 }
@@ -143,9 +115,7 @@ async fn live(
 /// whatever comes of it.
 async fn rebind_consumers(turn: &Turn<'_>, stage: &Stage, of: &VersionRef) -> String {
     let behind = stage.behind().into_iter();
-    let consumers = behind
-        .filter(|behind| behind.wired_to.service == of.service)
-        .map(|behind| behind.of.service);
+    let consumers = behind.filter(|behind| behind.wired_to.service == of.service).map(|behind| behind.of.service);
     match rebind(turn.ports, &stage.name, Some(&consumers.collect())).await {
         Ok(rebound) => messages::rebound(&rebound),
         Err(why) => why,
@@ -156,40 +126,24 @@ async fn rebind_consumers(turn: &Turn<'_>, stage: &Stage, of: &VersionRef) -> St
 async fn look_at_stack(turn: &Turn<'_>, version: &Version) -> Result<StackSeen, Stop> {
     if let (Some(Green::TurningOn | Green::On), Some(tested)) = (version.green, &version.tested) {
         // It was looked at before; since then we are changing it ourselves.
-        return Ok(StackSeen {
-            id: tested.stack_id.clone(),
-            changed_at: tested.stack_changed_at.clone(),
-        });
+        return Ok(StackSeen { id: tested.stack_id.clone(), changed_at: tested.stack_changed_at.clone() });
     }
     Ok(match turn.ports.stacks.read(&version.stack).await? {
-        StackState::Ready(ready) => StackSeen {
-            id: ready.id,
-            changed_at: ready.changed_at,
-        },
+        StackState::Ready(ready) => StackSeen { id: ready.id, changed_at: ready.changed_at },
         // Like no stack that was tested. Only a version that may go live is refused for that; one that is live
         // already stays so, and one that was given up is refused because it was.
         StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. } => {
-            StackSeen {
-                id: String::new(),
-                changed_at: None,
-            }
+            StackSeen { id: String::new(), changed_at: None }
         }
     })
 }
 
-fn done(
-    stage: &Stage,
-    of: &VersionRef,
-    (gap, rebound): (Option<Duration>, String),
-) -> Option<Verdict> {
+fn done(stage: &Stage, of: &VersionRef, (gap, rebound): (Option<Duration>, String)) -> Option<Verdict> {
     let version = stage.version(of)?;
     let previous = stage.services.get(&of.service)?.previous.first();
     let variables = [
         ("Version", version.id.to_string()),
-        (
-            "PreviousVersion",
-            previous.map(ToString::to_string).unwrap_or_default(),
-        ),
+        ("PreviousVersion", previous.map(ToString::to_string).unwrap_or_default()),
         ("StackName", version.stack.name.clone()),
     ];
     Some(Verdict::Done(Done {
@@ -204,7 +158,5 @@ fn done(
 }
 
 fn nothing_deployed(properties: &Promote) -> Stop {
-    Stop::Refused(Refusal::NothingDeployed {
-        service: properties.service.clone(),
-    })
+    Stop::Refused(Refusal::NothingDeployed { service: properties.service.clone() })
 }

@@ -25,11 +25,7 @@ pub struct Rebound {
 ///
 /// # Errors
 /// A sentence that says why not. What was started before it goes on.
-pub async fn rebind(
-    ports: &Ports,
-    stage: &StageName,
-    only: Option<&BTreeSet<ServiceName>>,
-) -> Result<Rebound, String> {
+pub async fn rebind(ports: &Ports, stage: &StageName, only: Option<&BTreeSet<ServiceName>>) -> Result<Rebound, String> {
     let told = |stop| messages::not_rebound(&stop);
     let stage = update::read(ports, stage).await.map_err(told)?;
     let behind = behind(&stage);
@@ -44,49 +40,25 @@ pub async fn rebind(
             rebound.later.insert(service);
             continue;
         }
-        let started = start(ports, &stage, &service)
-            .await
-            .map_err(|fault| told(fault.into()))?;
+        let started = start(ports, &stage, &service).await.map_err(|fault| told(fault.into()))?;
         rebound.started.insert(service, started);
     }
     Ok(rebound)
 }
 
 fn behind(stage: &Stage) -> BTreeSet<ServiceName> {
-    stage
-        .behind()
-        .into_iter()
-        .map(|behind| behind.of.service)
-        .collect()
+    stage.behind().into_iter().map(|behind| behind.of.service).collect()
 }
 
-fn waits_for_a_provider(
-    stage: &Stage,
-    service: &ServiceName,
-    behind: &BTreeSet<ServiceName>,
-) -> bool {
+fn waits_for_a_provider(stage: &Stage, service: &ServiceName, behind: &BTreeSet<ServiceName>) -> bool {
     let live = stage.live(service);
     live.is_some_and(|live| live.wiring.keys().any(|provider| behind.contains(provider)))
 }
 
 /// Starts the pipeline that owns the service.
-async fn start(
-    ports: &Ports,
-    stage: &Stage,
-    service: &ServiceName,
-) -> Result<String, crate::ports::Fault> {
-    let owner = stage
-        .services
-        .get(service)
-        .map_or("", |service| service.owner.as_str());
+async fn start(ports: &Ports, stage: &Stage, service: &ServiceName) -> Result<String, crate::ports::Fault> {
+    let owner = stage.services.get(service).map_or("", |service| service.owner.as_str());
     let live = stage.live(service).map_or("none", |live| live.id.as_str());
-    let request = format!(
-        "rebind-{}-{service}-{live}-{}",
-        stage.name,
-        ports.dice.id(8)
-    );
-    ports
-        .jobs
-        .start_pipeline(owner, &request.chars().take(128).collect::<String>())
-        .await
+    let request = format!("rebind-{}-{service}-{live}-{}", stage.name, ports.dice.id(8));
+    ports.jobs.start_pipeline(owner, &request.chars().take(128).collect::<String>()).await
 }

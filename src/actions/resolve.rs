@@ -20,30 +20,18 @@ pub(super) struct Sources<'a> {
 
 impl Sources<'_> {
     /// The text of `value`, which was given to `name`.
-    pub(super) async fn text(
-        &self,
-        workspace: &mut Workspace<'_>,
-        name: &str,
-        value: &Value,
-    ) -> Result<String, Stop> {
+    pub(super) async fn text(&self, workspace: &mut Workspace<'_>, name: &str, value: &Value) -> Result<String, Stop> {
         match value {
             Value::Text(text) => Ok(text.clone()),
-            Value::ArtifactAtt {
-                artifact,
-                attribute,
-            } => Ok(attribute_of(
-                workspace.artifact(self.property, artifact)?,
-                *attribute,
-            )),
+            Value::ArtifactAtt { artifact, attribute } => {
+                Ok(attribute_of(workspace.artifact(self.property, artifact)?, *attribute))
+            }
             Value::Param { file, key } => {
                 let members = workspace.json(self.property, file).await?;
                 let found = members.get(key).and_then(plain);
                 let file = file.path.display();
-                Ok(found.ok_or_else(|| {
-                    self.wrong(format!(
-                        "gives {name} the member {key} of {file}, which has none"
-                    ))
-                })?)
+                Ok(found
+                    .ok_or_else(|| self.wrong(format!("gives {name} the member {key} of {file}, which has none")))?)
             }
             Value::Live { service, output } => Ok(self.live(service, output)?),
             Value::Blue(what) => Ok(self.blue(name, what)?),
@@ -51,11 +39,7 @@ impl Sources<'_> {
     }
 
     fn live(&self, service: &ServiceName, output: &str) -> Result<String, PropertyError> {
-        let wired = self
-            .version
-            .wiring
-            .get(service)
-            .and_then(|wire| wire.outputs.get(output));
+        let wired = self.version.wiring.get(service).and_then(|wire| wire.outputs.get(output));
         if let Some(value) = wired {
             return Ok(value.clone());
         }
@@ -67,10 +51,7 @@ impl Sources<'_> {
         })?;
         in_view.get(output).cloned().ok_or_else(|| {
             let there: Vec<&str> = in_view.keys().map(String::as_str).collect();
-            self.wrong(format!(
-                "asks for the output {output} of {service}, which has {}",
-                there.join(", ")
-            ))
+            self.wrong(format!("asks for the output {output} of {service}, which has {}", there.join(", ")))
         })
     }
 
@@ -87,9 +68,7 @@ impl Sources<'_> {
                 let mut there = vec!["Version", "StackName"];
                 there.extend(self.version.outputs.keys().map(String::as_str));
                 let there = there.join(", ");
-                self.wrong(format!(
-                    "gives {name} Fn::GetBlue with {output}, but here it can be {there}"
-                ))
+                self.wrong(format!("gives {name} Fn::GetBlue with {output}, but here it can be {there}"))
             }),
         }
     }
@@ -103,10 +82,7 @@ fn attribute_of(artifact: &Artifact, attribute: ArtifactAttribute) -> String {
     match attribute {
         ArtifactAttribute::BucketName => artifact.bucket.clone(),
         ArtifactAttribute::ObjectKey => artifact.key.clone(),
-        ArtifactAttribute::Url => format!(
-            "https://{}.s3.amazonaws.com/{}",
-            artifact.bucket, artifact.key
-        ),
+        ArtifactAttribute::Url => format!("https://{}.s3.amazonaws.com/{}", artifact.bucket, artifact.key),
     }
 }
 
@@ -116,8 +92,6 @@ pub(super) fn plain(json: &serde_json::Value) -> Option<String> {
         serde_json::Value::String(text) => Some(text.clone()),
         serde_json::Value::Number(number) => Some(number.to_string()),
         serde_json::Value::Bool(truth) => Some(truth.to_string()),
-        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
-            None
-        }
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
     }
 }

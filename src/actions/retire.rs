@@ -30,12 +30,7 @@ pub(super) enum Retired {
 
 /// Marks the version, deletes its stack and, when that is gone within the hold, forgets the version. Called again, it
 /// goes on where it stopped.
-pub(super) async fn retire(
-    ports: &Ports,
-    stage: &StageName,
-    of: &VersionRef,
-    hold: &Hold,
-) -> Result<Retired, Stop> {
+pub(super) async fn retire(ports: &Ports, stage: &StageName, of: &VersionRef, hold: &Hold) -> Result<Retired, Stop> {
     let now = || seconds(ports.clock.now());
     let at = now();
     let after = match update::update(ports, stage, |stage| stage.retire(of, at)).await {
@@ -55,10 +50,7 @@ pub(super) async fn retire(
             // Deleting a stack while it is being made is risky; its making ends by itself.
             StackState::InProgress { doing, .. } if doing != NOTHING_MADE_YET => {}
             StackState::Failed { because, .. } if asked => {
-                return Ok(Retired::Stuck(format!(
-                    "{}: {}",
-                    because.resource, because.reason
-                )));
+                return Ok(Retired::Stuck(format!("{}: {}", because.resource, because.reason)));
             }
             StackState::InProgress { .. } | StackState::Ready(_) | StackState::Failed { .. } => {
                 ports.stacks.delete(&version.stack).await?;

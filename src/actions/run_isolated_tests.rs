@@ -41,27 +41,14 @@ const PROGRESS: Duration = Duration::from_secs(5);
 pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = RunIsolatedTests::of(turn.job)?;
     let Some(run) = turn.carried.run.clone() else {
-        return start(
-            turn,
-            &properties,
-            Attempt {
-                number: 1,
-                invalid: 0,
-            },
-        )
-        .await;
+        return start(turn, &properties, Attempt { number: 1, invalid: 0 }).await;
     };
     let invalid = run.invalid;
     match watch(turn, &properties, run).await? {
         Watched::Ended(run, end) => conclude(turn, &properties, (&run, end)).await,
-        Watched::Running(run, progress) => {
-            turn.go_on(run.as_str(), messages::tests_running(&progress))
-        }
+        Watched::Running(run, progress) => turn.go_on(run.as_str(), messages::tests_running(&progress)),
         Watched::Lost(number) if number < MOST_ATTEMPTS => {
-            let next = Attempt {
-                number: number + 1,
-                invalid,
-            };
+            let next = Attempt { number: number + 1, invalid };
             start(turn, &properties, next).await
         }
         Watched::Lost(attempts) => Err(Stop::RunsLost { attempts }),
@@ -87,42 +74,22 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
         return;
     };
     let at = turn.now();
-    let noted = turn
-        .update(&properties.stage, |stage| {
-            stage.run_failed(&of, &run.id, at)
-        })
-        .await;
+    let noted = turn.update(&properties.stage, |stage| stage.run_failed(&of, &run.id, at)).await;
     if let Err(stop) = noted {
         tracing::warn!(?stop, run = %run.id, "could not note that the run has ended");
     }
 }
 
 /// Starts a fresh run and answers at once, so that the console shows within seconds that the tests run.
-async fn start(
-    turn: &mut Turn<'_>,
-    properties: &RunIsolatedTests,
-    attempt: Attempt,
-) -> Result<Verdict, Stop> {
-    let run = RunId::new(
-        &turn.job.pipeline.execution.action_execution_id,
-        attempt.number,
-    );
+async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Attempt) -> Result<Verdict, Stop> {
+    let run = RunId::new(&turn.job.pipeline.execution.action_execution_id, attempt.number);
     let (stage, of) = blue(turn, properties).await?;
     let seen = honesty::look(turn, &stage, &of).await?;
     let at = turn.now();
-    let started = turn.update(&properties.stage, |stage| {
-        stage.run_started(&of, &run, &seen, at)
-    });
+    let started = turn.update(&properties.stage, |stage| stage.run_started(&of, &run, &seen, at));
     let (stage, ()) = started.await?;
-    let version = stage
-        .version(&of)
-        .ok_or_else(|| nothing_deployed(properties))?;
-    let subject = Subject {
-        stage: &stage,
-        of: &of,
-        version,
-        run: &run,
-    };
+    let version = stage.version(&of).ok_or_else(|| nothing_deployed(properties))?;
+    let subject = Subject { stage: &stage, of: &of, version, run: &run };
     let spec = prepare(turn, properties, &subject).await?;
     match turn.ports.test_runs.start(spec).await? {
         Start::Full => {
@@ -137,40 +104,21 @@ async fn start(
                 beat: 0,
                 watched_millis: 0,
             });
-            turn.go_on(
-                run.as_str(),
-                messages::tests_started(&of, &against(&subject)),
-            )
+            turn.go_on(run.as_str(), messages::tests_started(&of, &against(&subject)))
         }
     }
 }
 
-async fn prepare(
-    turn: &Turn<'_>,
-    properties: &RunIsolatedTests,
-    subject: &Subject<'_>,
-) -> Result<RunSpec, Stop> {
+async fn prepare(turn: &Turn<'_>, properties: &RunIsolatedTests, subject: &Subject<'_>) -> Result<RunSpec, Stop> {
     let mut workspace = Workspace::new(turn.ports, turn.job)?;
-    let sources = Sources {
-        property: "EnvironmentVariables",
-        stage: subject.stage,
-        version: subject.version,
-    };
+    let sources = Sources { property: "EnvironmentVariables", stage: subject.stage, version: subject.version };
     let own = own_variables(&sources, &mut workspace, &properties.environment).await?;
-    let source = turn
-        .job
-        .inputs
-        .first()
-        .ok_or_else(messages::no_input_artifact)?;
+    let source = turn.job.inputs.first().ok_or_else(messages::no_input_artifact)?;
     let work = workspace.directory(source).await?;
     let home = workspace.into_home();
     let view_file = home.path().join("view.json");
     let view = subject.view();
-    tokio::fs::write(
-        &view_file,
-        serde_json::Value::Object(view.clone()).to_string(),
-    )
-    .await?;
+    tokio::fs::write(&view_file, serde_json::Value::Object(view.clone()).to_string()).await?;
     let mut environment = subject.variables(&view_file);
     environment.extend(own);
     Ok(RunSpec {
@@ -209,11 +157,7 @@ enum Watched {
     Lost(u32),
 }
 
-async fn watch(
-    turn: &mut Turn<'_>,
-    properties: &RunIsolatedTests,
-    run: CarriedRun,
-) -> Result<Watched, Stop> {
+async fn watch(turn: &mut Turn<'_>, properties: &RunIsolatedTests, run: CarriedRun) -> Result<Watched, Stop> {
     let mut run = run;
     loop {
         let patience = PROGRESS.min(turn.hold.left());
@@ -223,11 +167,7 @@ async fn watch(
             }
             continue;
         }
-        let record = turn
-            .ports
-            .run_records
-            .read(&properties.stage, &run.id)
-            .await?;
+        let record = turn.ports.run_records.read(&properties.stage, &run.id).await?;
         let progress = match record.map(|record| (record.beat, record.status)) {
             Some((_, RunStatus::Ended(end))) => return Ok(Watched::Ended(run.id, end)),
             Some((_, RunStatus::Stopped)) | None => return Ok(Watched::Lost(run.attempt)),
@@ -258,15 +198,8 @@ async fn conclude(
     (run, end): (&RunId, RunEnd),
 ) -> Result<Verdict, Stop> {
     let (stage, of) = blue(turn, properties).await?;
-    let version = stage
-        .version(&of)
-        .ok_or_else(|| nothing_deployed(properties))?;
-    let subject = Subject {
-        stage: &stage,
-        of: &of,
-        version,
-        run,
-    };
+    let version = stage.version(&of).ok_or_else(|| nothing_deployed(properties))?;
+    let subject = Subject { stage: &stage, of: &of, version, run };
     let against = against(&subject);
     let changed = honesty::changes(turn, &seen_by(version)).await?;
     if !changed.is_empty() {
@@ -275,8 +208,7 @@ async fn conclude(
     hand_out_bundle(turn, properties, run).await?;
     let at = turn.now();
     if !end.passed() {
-        turn.update(&properties.stage, |stage| stage.run_failed(&of, run, at))
-            .await?;
+        turn.update(&properties.stage, |stage| stage.run_failed(&of, run, at)).await?;
         return Err(Stop::TestsFailed(Box::new(FailedRun {
             of,
             against,
@@ -285,13 +217,8 @@ async fn conclude(
             kept_at: turn.ports.run_records.place(&properties.stage, run),
         })));
     }
-    turn.update(&properties.stage, |stage| stage.run_passed(&of, run, at))
-        .await?;
-    Ok(passed(
-        run,
-        &end,
-        messages::tests_passed(&of, &against, &end),
-    ))
+    turn.update(&properties.stage, |stage| stage.run_passed(&of, run, at)).await?;
+    Ok(passed(run, &end, messages::tests_passed(&of, &against, &end)))
 }
 
 /// A run that does not count is made again, at most twice.
@@ -301,15 +228,11 @@ async fn not_counted(
     (of, run, changed): (&VersionRef, &RunId, Vec<String>),
 ) -> Result<Verdict, Stop> {
     let at = turn.now();
-    turn.update(&properties.stage, |stage| stage.run_invalid(of, run, at))
-        .await?;
+    turn.update(&properties.stage, |stage| stage.run_invalid(of, run, at)).await?;
     tracing::warn!(%run, ?changed, "something outside changed a stack under the tests; the run does not count");
     match &turn.carried.run {
         Some(carried) if carried.invalid < MOST_INVALID => {
-            let next = Attempt {
-                number: carried.attempt + 1,
-                invalid: carried.invalid + 1,
-            };
+            let next = Attempt { number: carried.attempt + 1, invalid: carried.invalid + 1 };
             start(turn, properties, next).await
         }
         Some(_) | None => Err(Stop::RunsInvalid { changed }),
@@ -318,11 +241,7 @@ async fn not_counted(
 
 /// What was in reach as the version's newest run began.
 fn seen_by(version: &Version) -> SeenStacks {
-    version
-        .run
-        .as_ref()
-        .map(|run| run.seen.clone())
-        .unwrap_or_default()
+    version.run.as_ref().map(|run| run.seen.clone()).unwrap_or_default()
 }
 
 fn passed(run: &RunId, end: &RunEnd, summary: String) -> Verdict {
@@ -335,32 +254,17 @@ fn passed(run: &RunId, end: &RunEnd, summary: String) -> Verdict {
     Verdict::Done(Done {
         external_id: Text::cut(run.to_string()),
         summary: Text::cut(summary),
-        variables: variables
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
+        variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
     })
 }
 
 /// Puts what the run left into the action's output artifact, if it has one.
-async fn hand_out_bundle(
-    turn: &Turn<'_>,
-    properties: &RunIsolatedTests,
-    run: &RunId,
-) -> Result<(), Stop> {
+async fn hand_out_bundle(turn: &Turn<'_>, properties: &RunIsolatedTests, run: &RunId) -> Result<(), Stop> {
     let Some(output) = turn.job.outputs.first() else {
         return Ok(());
     };
-    if let Some(bundle) = turn
-        .ports
-        .run_records
-        .read_bundle(&properties.stage, run)
-        .await?
-    {
-        turn.ports
-            .artifacts
-            .upload(turn.job, output, &bundle.file)
-            .await?;
+    if let Some(bundle) = turn.ports.run_records.read_bundle(&properties.stage, run).await? {
+        turn.ports.artifacts.upload(turn.job, output, &bundle.file).await?;
     }
     Ok(())
 }
@@ -369,13 +273,8 @@ async fn hand_out_bundle(
 async fn blue(turn: &Turn<'_>, properties: &RunIsolatedTests) -> Result<(Stage, VersionRef), Stop> {
     let stage = turn.read(&properties.stage).await?;
     let execution_id = &turn.job.pipeline.execution.execution_id;
-    let version = stage
-        .made_by(&properties.service, execution_id)
-        .ok_or_else(|| nothing_deployed(properties))?;
-    let of = VersionRef {
-        service: properties.service.clone(),
-        version: version.id.clone(),
-    };
+    let version = stage.made_by(&properties.service, execution_id).ok_or_else(|| nothing_deployed(properties))?;
+    let of = VersionRef { service: properties.service.clone(), version: version.id.clone() };
     turn.is_about(&of);
     Ok((stage, of))
 }
@@ -389,7 +288,5 @@ fn against(subject: &Subject<'_>) -> Vec<VersionRef> {
 }
 
 fn nothing_deployed(properties: &RunIsolatedTests) -> Stop {
-    Stop::Refused(Refusal::NothingDeployed {
-        service: properties.service.clone(),
-    })
+    Stop::Refused(Refusal::NothingDeployed { service: properties.service.clone() })
 }

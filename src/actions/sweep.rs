@@ -42,10 +42,7 @@ impl Sweeper {
     /// A sweeper that keeps the blue of a failed pipeline execution for `failed_grace`.
     #[must_use]
     pub fn new(failed_grace: Duration) -> Self {
-        Self {
-            failed_grace,
-            failed_since: Mutex::default(),
-        }
+        Self { failed_grace, failed_since: Mutex::default() }
     }
 
     /// Sweeps every stage once. What goes wrong about one version or one stage keeps no other from being swept: a
@@ -72,18 +69,10 @@ impl Sweeper {
     pub async fn plan(&self, ports: &Ports) -> Result<Vec<String>, String> {
         let told = |stop: Stop| messages::sweep_trouble(&stop);
         let mut plan = Vec::new();
-        for name in ports
-            .stages
-            .names()
-            .await
-            .map_err(|fault| told(fault.into()))?
-        {
+        for name in ports.stages.names().await.map_err(|fault| told(fault.into()))? {
             let stage = update::read(ports, &name).await.map_err(told)?;
             let mut then = stage.clone();
-            for (of, version) in stage
-                .all_versions()
-                .filter(|(_, version)| version.state.is_on_its_way())
-            {
+            for (of, version) in stage.all_versions().filter(|(_, version)| version.state.is_on_its_way()) {
                 let Some(because) = self.why_ended(ports, version).await.map_err(told)? else {
                     continue;
                 };
@@ -91,11 +80,7 @@ impl Sweeper {
                 // Only to see what nobody could reach then; nothing is written.
                 let _ = then.abandon(&of, because, seconds(ports.clock.now()));
             }
-            plan.extend(
-                then.unreachable()
-                    .iter()
-                    .map(|of| format!("{name}: retire {of}: nobody can reach it")),
-            );
+            plan.extend(then.unreachable().iter().map(|of| format!("{name}: retire {of}: nobody can reach it")));
         }
         if plan.is_empty() {
             plan.push("Nothing to do.".to_owned());
@@ -110,9 +95,7 @@ impl Sweeper {
         (hold, swept): (&Hold, &mut Swept),
     ) -> Result<(), Stop> {
         let stage = update::read(ports, name).await?;
-        let on_their_way = stage
-            .all_versions()
-            .filter(|(_, version)| version.state.is_on_its_way());
+        let on_their_way = stage.all_versions().filter(|(_, version)| version.state.is_on_its_way());
         for (of, version) in on_their_way {
             match self.abandon_if_ended(ports, name, (&of, version)).await {
                 Ok(true) => swept.abandoned.push(of),
@@ -141,19 +124,10 @@ impl Sweeper {
     }
 
     /// Where no promotion is handing events over, what is live gets them: after a switch back, or a promotion that died.
-    async fn settle_events(
-        &self,
-        ports: &Ports,
-        name: &StageName,
-        hold: &Hold,
-    ) -> Result<(), Stop> {
+    async fn settle_events(&self, ports: &Ports, name: &StageName, hold: &Hold) -> Result<(), Stop> {
         let stage = update::read(ports, name).await?;
         let now = seconds(ports.clock.now());
-        let switchboard = Switchboard {
-            ports,
-            stage: name,
-            hold,
-        };
+        let switchboard = Switchboard { ports, stage: name, hold };
         for (live, _) in stage.live_versions() {
             let is_handing_over = stage.barrier(&live.service, now).is_some();
             if is_handing_over || is_handed_to(&stage, &live) {
@@ -180,11 +154,7 @@ impl Sweeper {
     }
 
     /// Why nobody will promote the version any more, if so.
-    async fn why_ended(
-        &self,
-        ports: &Ports,
-        version: &Version,
-    ) -> Result<Option<&'static str>, Stop> {
+    async fn why_ended(&self, ports: &Ports, version: &Version) -> Result<Option<&'static str>, Stop> {
         if seconds(ports.clock.now()) >= version.expires_at {
             return Ok(Some("nobody promoted it in time"));
         }
@@ -196,9 +166,7 @@ impl Sweeper {
             ExecutionStatus::Running => None,
             ExecutionStatus::Succeeded => Some("its pipeline execution ended without promoting it"),
             ExecutionStatus::Over => Some("its pipeline execution was stopped or superseded"),
-            ExecutionStatus::Unknown => {
-                Some("CodePipeline does not know its pipeline execution any more")
-            }
+            ExecutionStatus::Unknown => Some("CodePipeline does not know its pipeline execution any more"),
             ExecutionStatus::Failed if self.grace_is_over(ports, &version.execution) => {
                 Some("its pipeline execution failed and was not retried")
             }
@@ -211,9 +179,7 @@ impl Sweeper {
         let Ok(mut failed_since) = self.failed_since.lock() else {
             return false;
         };
-        let since = failed_since
-            .entry(execution.execution_id.clone())
-            .or_insert(now);
+        let since = failed_since.entry(execution.execution_id.clone()).or_insert(now);
         now.saturating_sub(*since) >= self.failed_grace
     }
 

@@ -43,23 +43,22 @@ pub struct SwitchedBack {
 ///
 /// # Errors
 /// A sentence that says why not; everything is then as it was.
-pub async fn switch_back(
-    ports: &Ports,
-    request: &SwitchBackRequest,
-) -> Result<SwitchedBack, String> {
+pub async fn switch_back(ports: &Ports, request: &SwitchBackRequest) -> Result<SwitchedBack, String> {
     let at = seconds(ports.clock.now());
-    // What was live last is asked once: after a lost race the same switch is made, not another one back.
-    let target: OnceLock<VersionId> = OnceLock::new();
+    // From what to what is asked once: after a lost race the same switch is made, not another one.
+    let asked: OnceLock<(VersionId, Option<VersionId>)> = OnceLock::new();
     let switched = update::update(ports, &request.stage, |stage| {
-        let to = match (target.get(), &request.to) {
-            (Some(found), _) => found.clone(),
+        let to = match (asked.get(), &request.to) {
+            (Some((found, _)), _) => found.clone(),
             (None, Some(named)) => named.clone(),
             (None, None) => stage.switch_back_target(&request.service)?,
         };
-        let to = target.get_or_init(|| to).clone();
+        let live = || stage.live(&request.service).map(|live| live.id.clone());
+        let (to, away_from) = asked.get_or_init(|| (to, live())).clone();
         stage.switch_back(&SwitchBack {
             service: request.service.clone(),
             to: to.clone(),
+            away_from,
             who: request.who.clone(),
             reason: request.reason.clone(),
             strict: request.strict,
@@ -67,23 +66,14 @@ pub async fn switch_back(
         })?;
         Ok(to)
     });
-    let (stage, live) = switched
-        .await
-        .map_err(|stop| messages::not_switched_back(&stop))?;
-    let of = VersionRef {
-        service: request.service.clone(),
-        version: live.clone(),
-    };
+    let (stage, live) = switched.await.map_err(|stop| messages::not_switched_back(&stop))?;
+    let of = VersionRef { service: request.service.clone(), version: live.clone() };
     let service = stage.services.get(&request.service);
     Ok(SwitchedBack {
         events_follow: !is_handed_to(&stage, &of),
         live,
         kept: service.and_then(|service| service.previous.first().cloned()),
-        behind: stage
-            .behind()
-            .into_iter()
-            .filter(|behind| behind.wired_to.service == request.service)
-            .collect(),
+        behind: stage.behind().into_iter().filter(|behind| behind.wired_to.service == request.service).collect(),
         debts: stage.debts(),
     })
 }
@@ -99,9 +89,6 @@ pub async fn follow_with_events(
     hold: &Hold,
 ) -> Result<bool, String> {
     let switchboard = Switchboard { ports, stage, hold };
-    let handed = switchboard
-        .hand_to(live)
-        .await
-        .map_err(|stop| messages::events_do_not_follow(&stop))?;
+    let handed = switchboard.hand_to(live).await.map_err(|stop| messages::events_do_not_follow(&stop))?;
     Ok(matches!(handed, HandOver::Done(_)))
 }

@@ -48,13 +48,7 @@ pub(super) async fn gather(
     if declares_green {
         parameters.insert(GREEN_DEPLOYMENT.to_owned(), Value::Text("false".to_owned()));
     }
-    Ok(Ingredients {
-        digest: digest(&template),
-        template,
-        declares_green,
-        parameters,
-        tags,
-    })
+    Ok(Ingredients { digest: digest(&template), template, declares_green, parameters, tags })
 }
 
 type Configuration = (BTreeMap<String, Value>, BTreeMap<String, String>);
@@ -76,16 +70,12 @@ fn parse_configuration(members: Map<String, Json>) -> Result<Configuration, Prop
                 return Err(wrong(why.to_owned()));
             }
             other => {
-                return Err(wrong(format!(
-                    "holds {other}, but knows only Parameters and Tags"
-                )));
+                return Err(wrong(format!("holds {other}, but knows only Parameters and Tags")));
             }
         }
     }
     if let Some(ours) = tags.keys().find(|name| name.starts_with("bluestage:")) {
-        return Err(wrong(format!(
-            "sets the tag {ours}, but tags that start with bluestage: are bluestage's own"
-        )));
+        return Err(wrong(format!("sets the tag {ours}, but tags that start with bluestage: are bluestage's own")));
     }
     Ok((parameters, tags))
 }
@@ -93,15 +83,11 @@ fn parse_configuration(members: Map<String, Json>) -> Result<Configuration, Prop
 fn texts(member: &str, value: Json) -> Result<Vec<(String, String)>, PropertyError> {
     let wrong = |why: String| PropertyError::new("TemplateConfiguration", why);
     let Json::Object(entries) = value else {
-        return Err(wrong(format!(
-            "holds {member} that is not an object from names to texts"
-        )));
+        return Err(wrong(format!("holds {member} that is not an object from names to texts")));
     };
     let one = |(name, value): (String, Json)| match plain(&value) {
         Some(text) => Ok((name, text)),
-        None => Err(wrong(format!(
-            "gives {name} in {member} a value that is not text"
-        ))),
+        None => Err(wrong(format!("gives {name} in {member} a value that is not text"))),
     };
     entries.into_iter().map(one).collect()
 }
@@ -114,24 +100,12 @@ fn check(declared: &Declared, given: &BTreeMap<String, Value>) -> Result<(), Pro
             "gives {GREEN_DEPLOYMENT} a value, but bluestage itself sets it: false for blue, true for live"
         ));
     }
-    if let Some(unknown) = given
-        .keys()
-        .find(|name| !declared.parameters.contains_key(*name))
-    {
+    if let Some(unknown) = given.keys().find(|name| !declared.parameters.contains_key(*name)) {
         let known: Vec<&str> = declared.parameters.keys().map(String::as_str).collect();
-        let known = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
-        return wrong(format!(
-            "gives the parameter {unknown}, but the template declares {known}"
-        ));
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return wrong(format!("gives the parameter {unknown}, but the template declares {known}"));
     }
-    let without_default = declared
-        .parameters
-        .iter()
-        .filter(|(_, has_default)| !**has_default);
+    let without_default = declared.parameters.iter().filter(|(_, has_default)| !**has_default);
     let missing: Vec<&str> = without_default
         .map(|(name, _)| name.as_str())
         .filter(|name| !given.contains_key(*name) && *name != GREEN_DEPLOYMENT)
@@ -139,18 +113,12 @@ fn check(declared: &Declared, given: &BTreeMap<String, Value>) -> Result<(), Pro
     if missing.is_empty() {
         return Ok(());
     }
-    wrong(format!(
-        "gives no value to {}, and the template has no default for it",
-        missing.join(", ")
-    ))
+    wrong(format!("gives no value to {}, and the template has no default for it", missing.join(", ")))
 }
 
 /// SHA-256 of a template, in hex.
 pub(super) fn digest(template: &str) -> String {
-    Sha256::digest(template.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(template.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -168,9 +136,7 @@ mod tests {
 
     fn declared(parameters: &[(&str, bool)]) -> Declared {
         let own = |(name, has_default): &(&str, bool)| ((*name).to_owned(), *has_default);
-        Declared {
-            parameters: parameters.iter().map(own).collect(),
-        }
+        Declared { parameters: parameters.iter().map(own).collect() }
     }
 
     fn given(names: &[&str]) -> BTreeMap<String, Value> {
@@ -180,8 +146,7 @@ mod tests {
 
     #[test]
     fn a_configuration_gives_parameters_and_tags() {
-        let read =
-            json!({"Parameters": {"Size": 3, "On": true, "Name": "x"}, "Tags": {"team": "shop"}});
+        let read = json!({"Parameters": {"Size": 3, "On": true, "Name": "x"}, "Tags": {"team": "shop"}});
         let (parameters, tags) = configuration(read).unwrap();
         for (name, text) in [("Size", "3"), ("On", "true"), ("Name", "x")] {
             assert_eq!(parameters[name], Value::Text(text.to_owned()));
@@ -195,14 +160,8 @@ mod tests {
             (json!({"StackPolicy": {}}), "never updated"),
             (json!({"parameters": {}}), "knows only Parameters and Tags"),
             (json!({"Parameters": []}), "not an object"),
-            (
-                json!({"Parameters": {"A": null}}),
-                "gives A in Parameters a value that is not text",
-            ),
-            (
-                json!({"Tags": {"a": []}}),
-                "gives a in Tags a value that is not text",
-            ),
+            (json!({"Parameters": {"A": null}}), "gives A in Parameters a value that is not text"),
+            (json!({"Tags": {"a": []}}), "gives a in Tags a value that is not text"),
             (json!({"Tags": {"bluestage:stage": "x"}}), "bluestage's own"),
         ] {
             let told = configuration(read.clone()).unwrap_err();
@@ -219,12 +178,7 @@ mod tests {
         let missing = check(&template, &given(&["May"])).unwrap_err();
         assert!(missing.why.contains("no value to Must"), "{missing}");
         let unknown = check(&template, &given(&["Must", "Mst"])).unwrap_err();
-        assert!(
-            unknown
-                .why
-                .contains("gives the parameter Mst, but the template declares May, Must"),
-            "{unknown}"
-        );
+        assert!(unknown.why.contains("gives the parameter Mst, but the template declares May, Must"), "{unknown}");
         let none = check(&declared(&[]), &given(&["A"])).unwrap_err();
         assert!(none.why.contains("declares none"), "{none}");
     }

@@ -42,10 +42,8 @@ impl Subject<'_> {
 
     /// The view as JSON: the file that `BLUESTAGE_VIEW` names, and the body of the run's certificate.
     pub(super) fn view(&self) -> Map<String, Json> {
-        let others: Map<String, Json> = self
-            .others()
-            .map(|(service, version)| (service.to_string(), describe(version)))
-            .collect();
+        let others: Map<String, Json> =
+            self.others().map(|(service, version)| (service.to_string(), describe(version))).collect();
         let mut view = Map::new();
         view.insert("stage".to_owned(), json!(self.stage.name));
         view.insert("service".to_owned(), json!(self.of.service));
@@ -56,14 +54,8 @@ impl Subject<'_> {
 
     /// The other versions in the view.
     pub(super) fn others(&self) -> impl Iterator<Item = (&ServiceName, &Version)> {
-        let others = self
-            .version
-            .view
-            .iter()
-            .filter(|(service, _)| **service != self.of.service);
-        others.filter_map(|(service, id)| {
-            Some((service, self.stage.services.get(service)?.versions.get(id)?))
-        })
+        let others = self.version.view.iter().filter(|(service, _)| **service != self.of.service);
+        others.filter_map(|(service, id)| Some((service, self.stage.services.get(service)?.versions.get(id)?)))
     }
 }
 

@@ -47,13 +47,7 @@ impl Carried {
     pub(super) fn of(job: &Job, deadline: Moment) -> Result<Self, Stop> {
         let execution = &job.pipeline.execution.action_execution_id;
         let Some(token) = &job.token else {
-            return Ok(Self {
-                schema: SCHEMA,
-                execution: execution.clone(),
-                deadline,
-                stack_id: None,
-                run: None,
-            });
+            return Ok(Self { schema: SCHEMA, execution: execution.clone(), deadline, stack_id: None, run: None });
         };
         let carried: Self = serde_json::from_str(token).map_err(|_| Stop::UnreadableToken)?;
         if carried.schema == SCHEMA && carried.execution == *execution {

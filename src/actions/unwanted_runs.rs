@@ -40,8 +40,6 @@ async fn wanted(ports: &Ports) -> Result<BTreeSet<RunId>, Stop> {
 /// The newest run of each version that is on its way to going live.
 fn newest_runs(stage: &Stage) -> Vec<RunId> {
     let versions = stage.all_versions().map(|(_, version)| version);
-    let runs = versions
-        .filter(|version| version.state.is_on_its_way())
-        .filter_map(|version| version.run.as_ref());
+    let runs = versions.filter(|version| version.state.is_on_its_way()).filter_map(|version| version.run.as_ref());
     runs.map(|run| run.id.clone()).collect()
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::stop::Stop;
 use crate::ports::{Ports, Stored, Written};
+use crate::release::attempt::{Attempt, attempt};
 use crate::release::{Refusal, Stage, StageName};
 
 /// How often a change is tried. With the pauses below this is about a minute, in which S3 takes hundreds of writes to
@@ -30,7 +31,7 @@ pub(crate) async fn update<T>(
     transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
 ) -> Result<(Stage, T), Stop> {
     let write_id = ports.dice.id(WRITE_ID_LENGTH);
-    let mut written: Option<T> = None;
+    let mut seemed_lost: Option<T> = None;
     let mut pause = FIRST_PAUSE;
     for _ in 0..ATTEMPTS {
         let stored = ports.stages.read(name).await?;
@@ -38,19 +39,12 @@ pub(crate) async fn update<T>(
             Some(Stored { stage, etag }) => (stage, Some(etag)),
             None => (Stage::empty(name.clone()), None),
         };
-        if let Some(answer) = written.take().filter(|_| before.written_by == write_id) {
-            return Ok((before, answer)); // Our own write had landed although its answer said otherwise.
-        }
-        let mut after = before.clone();
-        let answer = transition(&mut after)?;
-        if after == before {
-            return Ok((after, answer));
-        }
-        after.seq = before.seq + 1;
-        after.written_by.clone_from(&write_id);
-        match ports.stages.write(&after, etag.as_ref()).await? {
-            Written::Yes => return Ok((after, answer)),
-            Written::Conflict => written = Some(answer),
+        match attempt(before, &write_id, seemed_lost.take(), &transition)? {
+            Attempt::Settled(stage, answer) => return Ok((stage, answer)),
+            Attempt::Write(after, answer) => match ports.stages.write(&after, etag.as_ref()).await? {
+                Written::Yes => return Ok((after, answer)),
+                Written::Conflict => seemed_lost = Some(answer),
+            },
         }
         ports.clock.sleep(ports.dice.jittered(pause)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

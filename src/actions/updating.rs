@@ -26,18 +26,10 @@ pub(super) async fn promote(
         return Ok(Err(messages::being_updated(of, &fixed.name)));
     };
     let updated = Updated {
-        stack: StackRef {
-            name: fixed.name.clone(),
-            id: Some(ready.id),
-            changed_at: ready.changed_at,
-        },
+        stack: StackRef { name: fixed.name.clone(), id: Some(ready.id), changed_at: ready.changed_at },
         outputs: ready.outputs,
     };
-    let (stage, ()) = turn
-        .update(&properties.stage, |stage| {
-            stage.finish_update(of, &updated, terms)
-        })
-        .await?;
+    let (stage, ()) = turn.update(&properties.stage, |stage| stage.finish_update(of, &updated, terms)).await?;
     Ok(Ok(stage))
 }
 
@@ -48,20 +40,13 @@ async fn spec_of(
     (properties, fixed): (&Promote, &FixedStack),
     (of, version): (&VersionRef, &Version),
 ) -> Result<StackSpec, Stop> {
-    let MadeFrom {
-        template,
-        parameters,
-    } = turn.ports.stacks.made_from(&version.stack).await?;
+    let MadeFrom { template, parameters } = turn.ports.stacks.made_from(&version.stack).await?;
     if digest(&template) != version.template_digest {
         return Err(Refusal::ChangedSinceTested { of: of.clone() }.into());
     }
     let mut given = BTreeMap::new();
     for (name, value) in parameters {
-        let value = if name == GREEN_DEPLOYMENT {
-            Some("true".to_owned())
-        } else {
-            value
-        };
+        let value = if name == GREEN_DEPLOYMENT { Some("true".to_owned()) } else { value };
         let Some(value) = value else {
             return Err(messages::hidden_parameter(&name));
         };
@@ -69,11 +54,7 @@ async fn spec_of(
     }
     let execution = &turn.job.pipeline.execution;
     Ok(StackSpec {
-        stack: StackRef {
-            name: fixed.name.clone(),
-            id: None,
-            changed_at: None,
-        },
+        stack: StackRef { name: fixed.name.clone(), id: None, changed_at: None },
         stage: properties.stage.clone(),
         template,
         parameters: given,
@@ -85,11 +66,7 @@ async fn spec_of(
 }
 
 /// Applies it until it is done; `None` when it still goes on after the hold.
-async fn apply(
-    turn: &Turn<'_>,
-    spec: &StackSpec,
-    of: &VersionRef,
-) -> Result<Option<ReadyStack>, Stop> {
+async fn apply(turn: &Turn<'_>, spec: &StackSpec, of: &VersionRef) -> Result<Option<ReadyStack>, Stop> {
     let change_set = format!("bluestage-{}", of.version);
     let mut pause = FIRST_LOOK;
     loop {
@@ -105,15 +82,10 @@ async fn apply(
                 continue;
             }
         };
-        return Err(Stop::StackFailed {
-            stack: spec.stack.name.clone(),
-            because,
-        });
+        return Err(Stop::StackFailed { stack: spec.stack.name.clone(), because });
     }
 }
 
 fn gone(of: &VersionRef) -> Stop {
-    Stop::Refused(Refusal::NothingDeployed {
-        service: of.service.clone(),
-    })
+    Stop::Refused(Refusal::NothingDeployed { service: of.service.clone() })
 }

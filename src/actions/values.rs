@@ -52,65 +52,39 @@ pub(super) enum ArtifactAttribute {
 }
 
 /// A JSON object from names to values: template parameters.
-pub(super) fn parse_parameters(
-    property: &str,
-    text: &str,
-) -> Result<BTreeMap<String, Value>, PropertyError> {
+pub(super) fn parse_parameters(property: &str, text: &str) -> Result<BTreeMap<String, Value>, PropertyError> {
     let json: Json = serde_json::from_str(text).map_err(|error| not_json(property, &error))?;
     let Json::Object(members) = json else {
-        return Err(PropertyError::new(
-            property,
-            "must be a JSON object from parameter names to values",
-        ));
+        return Err(PropertyError::new(property, "must be a JSON object from parameter names to values"));
     };
-    members
-        .into_iter()
-        .map(|(name, value)| Ok((name.clone(), parse_value(property, &name, value)?)))
-        .collect()
+    members.into_iter().map(|(name, value)| Ok((name.clone(), parse_value(property, &name, value)?))).collect()
 }
 
 /// A JSON array of `{"name", "value", "type"}`, as the `CodeBuild` action has it: environment variables.
-pub(super) fn parse_environment(
-    property: &str,
-    text: &str,
-) -> Result<Vec<(String, Value)>, PropertyError> {
+pub(super) fn parse_environment(property: &str, text: &str) -> Result<Vec<(String, Value)>, PropertyError> {
     let json: Json = serde_json::from_str(text).map_err(|error| not_json(property, &error))?;
     let Json::Array(entries) = json else {
-        return Err(PropertyError::new(
-            property,
-            "must be a JSON array of {\"name\", \"value\"} objects",
-        ));
+        return Err(PropertyError::new(property, "must be a JSON array of {\"name\", \"value\"} objects"));
     };
-    entries
-        .into_iter()
-        .map(|entry| parse_variable(property, entry))
-        .collect()
+    entries.into_iter().map(|entry| parse_variable(property, entry)).collect()
 }
 
 fn parse_variable(property: &str, entry: Json) -> Result<(String, Value), PropertyError> {
     let wrong = |why: String| PropertyError::new(property, why);
     let Json::Object(mut entry) = entry else {
-        return Err(wrong(format!(
-            "holds {entry}, but each entry must be an object with a name and a value"
-        )));
+        return Err(wrong(format!("holds {entry}, but each entry must be an object with a name and a value")));
     };
     let Some(Json::String(name)) = entry.remove("name") else {
         return Err(wrong("has an entry without a name".to_owned()));
     };
     if !is_variable_name(&name) {
-        let why = format!(
-            "names a variable \"{name}\", but a name has only letters, digits and _, no digit first"
-        );
+        let why = format!("names a variable \"{name}\", but a name has only letters, digits and _, no digit first");
         return Err(wrong(why));
     }
     if name.starts_with("BLUESTAGE_") {
-        return Err(wrong(format!(
-            "sets {name}, but names that start with BLUESTAGE_ are bluestage's own"
-        )));
+        return Err(wrong(format!("sets {name}, but names that start with BLUESTAGE_ are bluestage's own")));
     }
-    let value = entry
-        .remove("value")
-        .ok_or_else(|| wrong(format!("gives {name} no value")))?;
+    let value = entry.remove("value").ok_or_else(|| wrong(format!("gives {name} no value")))?;
     match entry.remove("type") {
         None => {}
         Some(Json::String(kind)) if kind == "PLAINTEXT" => {}
@@ -120,9 +94,7 @@ fn parse_variable(property: &str, entry: Json) -> Result<(String, Value), Proper
         }
     }
     if let Some(unknown) = entry.keys().next() {
-        return Err(wrong(format!(
-            "gives {name} a member \"{unknown}\", but knows only name, value and type"
-        )));
+        return Err(wrong(format!("gives {name} a member \"{unknown}\", but knows only name, value and type")));
     }
     Ok((name.clone(), parse_value(property, &name, value)?))
 }
@@ -133,24 +105,14 @@ fn parse_value(property: &str, name: &str, json: Json) -> Result<Value, Property
         Json::Number(number) => Ok(Value::Text(number.to_string())),
         Json::Bool(truth) => Ok(Value::Text(truth.to_string())),
         Json::Object(function) => parse_function(property, name, function),
-        Json::Array(_) | Json::Null => Err(PropertyError::new(
-            property,
-            format!("gives {name} a value that is neither text nor a function"),
-        )),
+        Json::Array(_) | Json::Null => {
+            Err(PropertyError::new(property, format!("gives {name} a value that is neither text nor a function")))
+        }
     }
 }
 
-fn parse_function(
-    property: &str,
-    name: &str,
-    function: Map<String, Json>,
-) -> Result<Value, PropertyError> {
-    let wrong = |form: &str| {
-        PropertyError::new(
-            property,
-            format!("gives {name} a function that is not {form}"),
-        )
-    };
+fn parse_function(property: &str, name: &str, function: Map<String, Json>) -> Result<Value, PropertyError> {
+    let wrong = |form: &str| PropertyError::new(property, format!("gives {name} a function that is not {form}"));
     let mut members = function.into_iter();
     let (Some((called, argument)), None) = (members.next(), members.next()) else {
         return Err(wrong("an object with exactly one member"));
@@ -162,14 +124,11 @@ fn parse_function(
             attribute: parse_attribute(attribute)
                 .ok_or_else(|| wrong("Fn::GetArtifactAtt with BucketName, ObjectKey or URL"))?,
         }),
-        ("Fn::GetParam", [artifact, file, key]) => Ok(Value::Param {
-            file: artifact_path(property, &format!("{artifact}::{file}"))?,
-            key: key.clone(),
-        }),
+        ("Fn::GetParam", [artifact, file, key]) => {
+            Ok(Value::Param { file: artifact_path(property, &format!("{artifact}::{file}"))?, key: key.clone() })
+        }
         ("Fn::GetLive", [service, output]) => Ok(Value::Live {
-            service: service
-                .parse()
-                .map_err(|error| PropertyError::new(property, format!("is wrong: {error}")))?,
+            service: service.parse().map_err(|error| PropertyError::new(property, format!("is wrong: {error}")))?,
             output: output.clone(),
         }),
         ("Fn::GetBlue", [what]) => Ok(Value::Blue(what.clone())),
@@ -177,9 +136,7 @@ fn parse_function(
         ("Fn::GetParam", _) => Err(wrong("Fn::GetParam with [artifact, file, key]")),
         ("Fn::GetLive", _) => Err(wrong("Fn::GetLive with [service, output]")),
         ("Fn::GetBlue", _) => Err(wrong("Fn::GetBlue with one text")),
-        _ => Err(wrong(
-            "Fn::GetArtifactAtt, Fn::GetParam, Fn::GetLive or Fn::GetBlue",
-        )),
+        _ => Err(wrong("Fn::GetArtifactAtt, Fn::GetParam, Fn::GetLive or Fn::GetBlue")),
     }
 }
 
@@ -187,11 +144,7 @@ fn parse_function(
 fn texts(argument: &Json) -> Vec<String> {
     let one = |json: &Json| json.as_str().map(str::to_owned);
     match argument {
-        Json::Array(many) => many
-            .iter()
-            .map(one)
-            .collect::<Option<_>>()
-            .unwrap_or_default(),
+        Json::Array(many) => many.iter().map(one).collect::<Option<_>>().unwrap_or_default(),
         other => one(other).into_iter().collect(),
     }
 }
@@ -215,16 +168,11 @@ fn not_json(property: &str, error: &serde_json::Error) -> PropertyError {
 }
 
 /// The outputs of other services that these values need.
-pub(super) fn wired_to<'a>(
-    values: impl Iterator<Item = &'a Value>,
-) -> BTreeMap<ServiceName, BTreeSet<String>> {
+pub(super) fn wired_to<'a>(values: impl Iterator<Item = &'a Value>) -> BTreeMap<ServiceName, BTreeSet<String>> {
     let mut wired: BTreeMap<ServiceName, BTreeSet<String>> = BTreeMap::new();
     for value in values {
         if let Value::Live { service, output } = value {
-            wired
-                .entry(service.clone())
-                .or_default()
-                .insert(output.clone());
+            wired.entry(service.clone()).or_default().insert(output.clone());
         }
     }
     wired

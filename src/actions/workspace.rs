@@ -28,37 +28,16 @@ pub(super) struct Workspace<'a> {
 impl<'a> Workspace<'a> {
     pub(super) fn new(ports: &'a Ports, job: &'a Job) -> Result<Self, Stop> {
         let home = tempfile::Builder::new().prefix("bluestage-").tempdir()?;
-        Ok(Self {
-            ports,
-            job,
-            home,
-            unpacked: BTreeSet::new(),
-        })
+        Ok(Self { ports, job, home, unpacked: BTreeSet::new() })
     }
 
     /// The input artifact of this name.
-    pub(super) fn artifact(
-        &self,
-        property: &str,
-        name: &str,
-    ) -> Result<&'a Artifact, PropertyError> {
-        self.job
-            .inputs
-            .iter()
-            .find(|input| input.name == name)
-            .ok_or_else(|| {
-                let names: Vec<&str> = self
-                    .job
-                    .inputs
-                    .iter()
-                    .map(|input| input.name.as_str())
-                    .collect();
-                let why = format!(
-                    "names the artifact {name}, but the action's input artifacts are {}",
-                    names.join(", ")
-                );
-                PropertyError::new(property, why)
-            })
+    pub(super) fn artifact(&self, property: &str, name: &str) -> Result<&'a Artifact, PropertyError> {
+        self.job.inputs.iter().find(|input| input.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.job.inputs.iter().map(|input| input.name.as_str()).collect();
+            let why = format!("names the artifact {name}, but the action's input artifacts are {}", names.join(", "));
+            PropertyError::new(property, why)
+        })
     }
 
     /// The directory that holds this artifact's files; it is downloaded the first time.
@@ -66,20 +45,13 @@ impl<'a> Workspace<'a> {
         let into = self.home.path().join(&artifact.name);
         if self.unpacked.insert(artifact.name.clone()) {
             tokio::fs::create_dir(&into).await?;
-            self.ports
-                .artifacts
-                .unpack(self.job, artifact, &into)
-                .await?;
+            self.ports.artifacts.unpack(self.job, artifact, &into).await?;
         }
         Ok(into)
     }
 
     /// The text of a file in an input artifact.
-    pub(super) async fn text(
-        &mut self,
-        property: &str,
-        file: &ArtifactPath,
-    ) -> Result<String, Stop> {
+    pub(super) async fn text(&mut self, property: &str, file: &ArtifactPath) -> Result<String, Stop> {
         let artifact = self.artifact(property, &file.artifact)?;
         let directory = self.directory(artifact).await?;
         let wrong = |why: String| Stop::Property(PropertyError::new(property, why));
@@ -89,41 +61,26 @@ impl<'a> Workspace<'a> {
             Ok(_) | Err(_) => {
                 let there = files_of(&directory).join(", ");
                 let name = &file.artifact;
-                return Err(wrong(format!(
-                    "names {shown}, which is not in the artifact {name}; it holds {there}"
-                )));
+                return Err(wrong(format!("names {shown}, which is not in the artifact {name}; it holds {there}")));
             }
         };
         if bytes > MOST_BYTES {
-            return Err(wrong(format!(
-                "names {shown}, which has {bytes} bytes; at most {MOST_BYTES} are read"
-            )));
+            return Err(wrong(format!("names {shown}, which has {bytes} bytes; at most {MOST_BYTES} are read")));
         }
         let read = tokio::fs::read(directory.join(&file.path)).await?;
-        String::from_utf8(read)
-            .map_err(|_| wrong(format!("names {shown}, which is not UTF-8 text")))
+        String::from_utf8(read).map_err(|_| wrong(format!("names {shown}, which is not UTF-8 text")))
     }
 
     /// The members of a JSON object in an input artifact.
-    pub(super) async fn json(
-        &mut self,
-        property: &str,
-        file: &ArtifactPath,
-    ) -> Result<Map<String, Json>, Stop> {
+    pub(super) async fn json(&mut self, property: &str, file: &ArtifactPath) -> Result<Map<String, Json>, Stop> {
         let text = self.text(property, file).await?;
         let shown = file.path.display();
         match serde_json::from_str(&text) {
             Ok(Json::Object(members)) => Ok(members),
-            Ok(_) => Err(PropertyError::new(
-                property,
-                format!("names {shown}, which is not a JSON object"),
-            )
-            .into()),
-            Err(error) => Err(PropertyError::new(
-                property,
-                format!("names {shown}, which is not JSON: {error}"),
-            )
-            .into()),
+            Ok(_) => Err(PropertyError::new(property, format!("names {shown}, which is not a JSON object")).into()),
+            Err(error) => {
+                Err(PropertyError::new(property, format!("names {shown}, which is not JSON: {error}")).into())
+            }
         }
     }
 
@@ -136,9 +93,7 @@ impl<'a> Workspace<'a> {
 /// A few files at the top of the directory, for a message.
 fn files_of(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     let more = names.len().saturating_sub(FILES_NAMED);
     names.truncate(FILES_NAMED);

@@ -72,10 +72,7 @@ mod tests {
         let archive = home.path().join("a.zip");
         pack(&from, &archive).unwrap();
         let packed = ZipArchive::new(File::open(&archive).unwrap()).unwrap();
-        let names: Vec<String> = packed
-            .file_names()
-            .map(|name| name.unwrap().into_owned())
-            .collect();
+        let names: Vec<String> = packed.file_names().map(|name| name.unwrap().into_owned()).collect();
         assert_eq!(names.len(), 100);
         assert!(names.is_sorted(), "{names:?}");
     }

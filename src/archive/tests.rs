@@ -29,11 +29,7 @@ fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
 /// The zip of one file that is called `name`, which may be one that the zip crate would not write.
 fn zip_named(name: &[u8]) -> Vec<u8> {
     let placeholder = "#".repeat(name.len());
-    replaced(
-        zip_of(&[(&placeholder, b"x")]),
-        placeholder.as_bytes(),
-        name,
-    )
+    replaced(zip_of(&[(&placeholder, b"x")]), placeholder.as_bytes(), name)
 }
 
 fn replaced(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -48,10 +44,7 @@ fn replaced(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
 
 /// The zip with `value` written at `offset` into the index's entry of its only file.
 fn with_index_field(mut bytes: Vec<u8>, offset: usize, value: &[u8]) -> Vec<u8> {
-    let start = bytes
-        .windows(4)
-        .position(|four| four == b"PK\x01\x02")
-        .unwrap();
+    let start = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
     bytes[start + offset..start + offset + value.len()].copy_from_slice(value);
     bytes
 }
@@ -148,27 +141,14 @@ fn of_a_mode_only_the_executable_bits_are_kept() {
 
 #[test]
 fn absolute_paths_are_refused() {
-    for name in [
-        "/etc/passwd",
-        "\\\\host\\share",
-        "\\windows",
-        "C:\\x",
-        "c:/x",
-    ] {
+    for name in ["/etc/passwd", "\\\\host\\share", "\\windows", "C:\\x", "c:/x"] {
         Unpacked::from(&zip_named(name.as_bytes())).is_refused_as("it holds an absolute path: ");
     }
 }
 
 #[test]
 fn paths_that_lead_out_are_refused() {
-    for name in [
-        "../x",
-        "a/../../x",
-        "a/..",
-        "..\\x",
-        "a\\..\\..\\x",
-        "a/..\\x",
-    ] {
+    for name in ["../x", "a/../../x", "a/..", "..\\x", "a\\..\\..\\x", "a/..\\x"] {
         let unpacked = Unpacked::from(&zip_named(name.as_bytes()));
         unpacked.is_refused_as("it holds a path that leads out of it: ");
     }
@@ -236,10 +216,7 @@ fn odd_names_are_refused() {
 
 #[test]
 fn too_many_entries_are_refused_and_directories_count() {
-    let limits = Limits {
-        entries: 3,
-        ..Limits::default()
-    };
+    let limits = Limits { entries: 3, ..Limits::default() };
     let files = zip_of(&[("a", b""), ("b", b""), ("c", b""), ("d", b"")]);
     Unpacked::within(&files, &limits).is_refused_as("it holds more than 3 files and directories");
     let deep = zip_of(&[("a/b/c/d", b"")]);
@@ -248,10 +225,7 @@ fn too_many_entries_are_refused_and_directories_count() {
 
 #[test]
 fn too_many_bytes_are_refused_whatever_the_index_claims() {
-    let limits = Limits {
-        bytes: 1_000,
-        ..Limits::default()
-    };
+    let limits = Limits { bytes: 1_000, ..Limits::default() };
     let honest = zip_of(&[("big", &[7; 2_000])]);
     Unpacked::within(&honest, &limits).is_refused_as("it unpacks to more than 1000 bytes");
     let liar = with_index_field(honest, 24, &10_u32.to_le_bytes());
@@ -262,11 +236,7 @@ fn too_many_bytes_are_refused_whatever_the_index_claims() {
 
 #[test]
 fn a_bomb_is_refused() {
-    let limits = Limits {
-        ratio: 100,
-        ratio_from: 10_000,
-        ..Limits::default()
-    };
+    let limits = Limits { ratio: 100, ratio_from: 10_000, ..Limits::default() };
     let bomb = zip_of(&[("zeros", &[0; 1_000_000])]);
     Unpacked::within(&bomb, &limits).is_refused_as("it unpacks to more than 100 times its size");
     let small = zip_of(&[("zeros", &[0; 10_000])]);
@@ -333,10 +303,8 @@ fn what_was_packed_unpacks_to_the_same_without_links() {
     let into = home.path().join("into");
     unpack(&archive, &into).unwrap();
 
-    let mut names: Vec<_> = fs::read_dir(&into)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        fs::read_dir(&into).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, ["log.txt", "reports", "run.sh"]);
     assert_eq!(fs::read(into.join("reports/deep/a.xml")).unwrap(), b"<a/>");

@@ -65,9 +65,7 @@ fn kind_of(name: &str, mode: Option<u32>) -> Result<Kind, Refused> {
         SYMBOLIC_LINK => Err(refused("it holds a symbolic link", name)),
         DIRECTORY => Ok(Kind::Directory),
         0 | REGULAR if name.ends_with('/') => Ok(Kind::Directory),
-        0 | REGULAR => Ok(Kind::File {
-            executable: mode & 0o111,
-        }),
+        0 | REGULAR => Ok(Kind::File { executable: mode & 0o111 }),
         _ => Err(refused("it holds a special file", name)),
     }
 }
@@ -87,10 +85,7 @@ fn checked(name: &str) -> Result<String, Refused> {
     if name.split(['/', '\\']).any(|part| part == "..") {
         return Err(refused("it holds a path that leads out of it", name));
     }
-    let parts: Vec<&str> = name
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect();
+    let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     if parts.iter().any(|part| part.len() > MOST_PART_BYTES) {
         return Err(refused("it holds a name that is too long", name));
     }
@@ -155,11 +150,8 @@ impl Tree {
             return Ok(());
         };
         if node.spelling != path {
-            let why = format!(
-                "it holds two names that differ only in case: {} and {}",
-                shown(&node.spelling),
-                shown(path)
-            );
+            let why =
+                format!("it holds two names that differ only in case: {} and {}", shown(&node.spelling), shown(path));
             return Err(Refused::Archive(why));
         }
         match (node.kind, kind) {
@@ -172,10 +164,9 @@ impl Tree {
                 Err(refused("it holds the same name twice", path))
             }
             (NodeKind::File, NodeKind::Implied | NodeKind::Directory)
-            | (NodeKind::Implied | NodeKind::Directory, NodeKind::File) => Err(refused(
-                "it holds a file where it also needs a directory",
-                path,
-            )),
+            | (NodeKind::Implied | NodeKind::Directory, NodeKind::File) => {
+                Err(refused("it holds a file where it also needs a directory", path))
+            }
         }
     }
 }

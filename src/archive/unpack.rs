@@ -56,11 +56,7 @@ fn check_then_write(archive: &Path, into: &Path, limits: &Limits) -> Result<(), 
     }
     drop(tree);
 
-    let mut written = Written {
-        limits,
-        packed,
-        bytes: 0,
-    };
+    let mut written = Written { limits, packed, bytes: 0 };
     for entry in entries.files().map_err(|e| damaged(&e))? {
         let entry = entry.map_err(|e| damaged(&e))?;
         let Some(place) = Place::of(&entry)? else {
@@ -83,18 +79,12 @@ fn write_file(
 ) -> Result<(), Refused> {
     let mut body = entry
         .with_reader(bodies, ZipReadOptions::new())
-        .map_err(|e| {
-            refused(
-                &format!("a file in it is damaged ({})", told(&e)),
-                &place.path,
-            )
-        })?;
+        .map_err(|e| refused(&format!("a file in it is damaged ({})", told(&e)), &place.path))?;
     let mut file = create(place, into).map_err(Refused::Disk)?;
     let mut chunk = vec![0; CHUNK];
     loop {
-        let read = body
-            .read(&mut chunk)
-            .map_err(|e| refused(&format!("a file in it is damaged ({e})"), &place.path))?;
+        let read =
+            body.read(&mut chunk).map_err(|e| refused(&format!("a file in it is damaged ({e})"), &place.path))?;
         if read == 0 {
             return Ok(());
         }
@@ -112,11 +102,7 @@ fn create(place: &Place, into: &Path) -> io::Result<File> {
         Kind::File { executable } => executable,
         Kind::Directory => 0,
     };
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o644 | executable)
-        .open(path)
+    OpenOptions::new().write(true).create_new(true).mode(0o644 | executable).open(path)
 }
 
 /// Counts what is really written: the sizes in an archive are claims.
@@ -131,16 +117,12 @@ impl Written<'_> {
         self.bytes = self.bytes.saturating_add(bytes as u64);
         if self.bytes > self.limits.bytes {
             let most = self.limits.bytes;
-            return Err(Refused::Archive(format!(
-                "it unpacks to more than {most} bytes"
-            )));
+            return Err(Refused::Archive(format!("it unpacks to more than {most} bytes")));
         }
         let expected = self.packed.saturating_mul(self.limits.ratio);
         if self.bytes > self.limits.ratio_from && self.bytes > expected {
             let ratio = self.limits.ratio;
-            return Err(Refused::Archive(format!(
-                "it unpacks to more than {ratio} times its size"
-            )));
+            return Err(Refused::Archive(format!("it unpacks to more than {ratio} times its size")));
         }
         Ok(())
     }

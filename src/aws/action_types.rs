@@ -7,8 +7,8 @@ use aws_sdk_codepipeline::Client;
 use aws_sdk_codepipeline::error::BuildError;
 use aws_sdk_codepipeline::operation::create_custom_action_type::builders::CreateCustomActionTypeFluentBuilder;
 use aws_sdk_codepipeline::types::{
-    ActionCategory, ActionConfigurationProperty, ActionConfigurationPropertyType, ActionOwner,
-    ActionType, ActionTypeId, ActionTypeSettings, ArtifactDetails,
+    ActionCategory, ActionConfigurationProperty, ActionConfigurationPropertyType, ActionOwner, ActionType,
+    ActionTypeId, ActionTypeSettings, ArtifactDetails,
 };
 use serde::{Deserialize, Serialize};
 
@@ -123,10 +123,7 @@ impl ActionTypes {
     /// When CodePipeline cannot be asked.
     pub async fn show(&self) -> Result<Vec<ActionTypeDefinition>, Fault> {
         let request = self.0.list_action_types();
-        let mut pages = request
-            .action_owner_filter(ActionOwner::Custom)
-            .into_paginator()
-            .send();
+        let mut pages = request.action_owner_filter(ActionOwner::Custom).into_paginator().send();
         let mut shown = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| fault("list the custom action types", &error))?;
@@ -142,12 +139,7 @@ impl ActionTypes {
     /// When CodePipeline refuses, or cannot be asked.
     pub async fn deregister(&self, action: ActionKind, version: &str) -> Result<(), Fault> {
         let request = self.0.delete_custom_action_type();
-        let answer = request
-            .category(category(action))
-            .provider(action.provider())
-            .version(version)
-            .send()
-            .await;
+        let answer = request.category(category(action)).provider(action.provider()).version(version).send().await;
         answer.map(drop).map_err(|error| {
             let doing = format!("deregister the action type {action} version {version}");
             fault(doing, &error)
@@ -173,9 +165,7 @@ fn category(action: ActionKind) -> ActionCategory {
 }
 
 fn is_ours(shown: &ActionTypeDefinition) -> bool {
-    ActionKind::ALL
-        .iter()
-        .any(|action| action.provider() == shown.provider)
+    ActionKind::ALL.iter().any(|action| action.provider() == shown.provider)
 }
 
 fn filled(
@@ -201,10 +191,7 @@ fn filled(
 }
 
 fn counts(counts: Counts) -> ArtifactDetails {
-    ArtifactDetails::builder()
-        .minimum_count(counts.least)
-        .maximum_count(counts.most)
-        .build()
+    ArtifactDetails::builder().minimum_count(counts.least).maximum_count(counts.most).build()
 }
 
 fn property(property: &Property) -> Result<ActionConfigurationProperty, BuildError> {

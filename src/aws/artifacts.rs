@@ -41,26 +41,18 @@ impl ArtifactObjects {
         let secret = aws_sdk_s3::config::Credentials::new(
             credentials.access_key_id.expose_secret(),
             credentials.secret_access_key.expose_secret(),
-            credentials
-                .session_token
-                .as_ref()
-                .map(|token| token.expose_secret().to_owned()),
+            credentials.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
             None,
             "CodePipeline job",
         );
         // The worker's identity cache is shared by all clients and would remember every job's identity.
-        let config = config
-            .credentials_provider(secret)
-            .identity_cache(IdentityCache::no_cache());
+        let config = config.credentials_provider(secret).identity_cache(IdentityCache::no_cache());
         Client::from_conf(config.build())
     }
 
     async fn download(&self, job: &Job, artifact: &Artifact, to: &Path) -> Result<(), Missed> {
         let doing = format!("fetch artifact {}", artifact.name);
-        let place = Place {
-            bucket: &artifact.bucket,
-            key: &artifact.key,
-        };
+        let place = Place { bucket: &artifact.bucket, key: &artifact.key };
         let s3 = self.client(job.credentials.as_ref());
         match files::download(&s3, place, to, &doing).await {
             Err(Missed::Expired(_)) => {
@@ -80,20 +72,13 @@ impl ArtifactObjects {
 
 #[async_trait]
 impl Artifacts for ArtifactObjects {
-    async fn unpack(
-        &self,
-        job: &Job,
-        artifact: &Artifact,
-        into: &Path,
-    ) -> Result<(), ArtifactFault> {
+    async fn unpack(&self, job: &Job, artifact: &Artifact, into: &Path) -> Result<(), ArtifactFault> {
         let home = scratch(into).map_err(|error| {
             let doing = format!("make room for artifact {}", artifact.name);
             fault::unavailable(doing, error.to_string())
         })?;
         let archive = home.path().join("artifact.zip");
-        self.download(job, artifact, &archive)
-            .await
-            .map_err(|missed| why(artifact, missed))?;
+        self.download(job, artifact, &archive).await.map_err(|missed| why(artifact, missed))?;
         let into = into.to_owned();
         let unpacking = tokio::task::spawn_blocking(move || {
             let unpacked = archive::unpack(&archive, &into);
@@ -106,12 +91,7 @@ impl Artifacts for ArtifactObjects {
         }
     }
 
-    async fn upload(
-        &self,
-        job: &Job,
-        artifact: &Artifact,
-        from: &Path,
-    ) -> Result<(), ArtifactFault> {
+    async fn upload(&self, job: &Job, artifact: &Artifact, from: &Path) -> Result<(), ArtifactFault> {
         let doing = format!("store artifact {}", artifact.name);
         // Artifact buckets may refuse anything that is not encrypted with KMS; without a key id, the account's own key
         // for S3 it is (CodePipeline user guide, "Create and add a custom action", step on uploading).
@@ -146,19 +126,13 @@ fn scratch(into: &Path) -> std::io::Result<tempfile::TempDir> {
 fn ended_early(artifact: &Artifact, ended: tokio::task::JoinError) -> Fault {
     match ended.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => fault::unavailable(
-            format!("unpack artifact {}", artifact.name),
-            "the worker is stopping".to_owned(),
-        ),
+        Err(_) => fault::unavailable(format!("unpack artifact {}", artifact.name), "the worker is stopping".to_owned()),
     }
 }
 
 fn not_unpacked(artifact: &Artifact, refused: Refused) -> ArtifactFault {
     match refused {
-        Refused::Archive(why) => ArtifactFault::Refused {
-            name: artifact.name.clone(),
-            why,
-        },
+        Refused::Archive(why) => ArtifactFault::Refused { name: artifact.name.clone(), why },
         Refused::Disk(_) => {
             let doing = format!("unpack artifact {}", artifact.name);
             fault::unavailable(doing, refused.to_string()).into()
@@ -169,14 +143,10 @@ fn not_unpacked(artifact: &Artifact, refused: Refused) -> ArtifactFault {
 fn why(artifact: &Artifact, missed: Missed) -> ArtifactFault {
     let name = artifact.name.clone();
     match missed {
-        Missed::Gone(code) => ArtifactFault::Gone {
-            name,
-            detail: format!("s3://{}/{}: {code}", artifact.bucket, artifact.key),
-        },
-        Missed::TooLarge => ArtifactFault::Refused {
-            name,
-            why: "it is larger than 1 GiB".to_owned(),
-        },
+        Missed::Gone(code) => {
+            ArtifactFault::Gone { name, detail: format!("s3://{}/{}: {code}", artifact.bucket, artifact.key) }
+        }
+        Missed::TooLarge => ArtifactFault::Refused { name, why: "it is larger than 1 GiB".to_owned() },
         Missed::Expired(fault) | Missed::Fault(fault) => fault.into(),
     }
 }

@@ -28,12 +28,7 @@ const UPLOAD_PATIENCE: Duration = Duration::from_mins(15);
 pub async fn configuration() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::standard())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT_PATIENCE)
-                .read_timeout(READ_PATIENCE)
-                .build(),
-        )
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_PATIENCE).read_timeout(READ_PATIENCE).build())
         .load()
         .await
 }
@@ -46,10 +41,7 @@ pub(super) fn s3_config(sdk: &SdkConfig) -> s3::config::Builder {
 
 /// What an upload of a file overrides.
 pub(super) fn upload_config() -> s3::config::Builder {
-    let patience = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_PATIENCE)
-        .read_timeout(UPLOAD_PATIENCE)
-        .build();
+    let patience = TimeoutConfig::builder().connect_timeout(CONNECT_PATIENCE).read_timeout(UPLOAD_PATIENCE).build();
     s3::config::Builder::new().timeout_config(patience)
 }
 
@@ -79,8 +71,7 @@ pub async fn credentials(sdk: &SdkConfig) -> Result<Credentials, Fault> {
         return Err(fault::rejected(doing.to_owned(), advice.to_owned()));
     };
     let found = provider.provide_credentials().await;
-    let found =
-        found.map_err(|error| fault::rejected(doing.to_owned(), format!("{error}; {advice}")))?;
+    let found = found.map_err(|error| fault::rejected(doing.to_owned(), format!("{error}; {advice}")))?;
     Ok(Credentials {
         access_key_id: SecretString::from(found.access_key_id()),
         secret_access_key: SecretString::from(found.secret_access_key()),

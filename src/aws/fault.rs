@@ -36,11 +36,7 @@ const THROTTLED: [&str; 14] = [
 ];
 
 /// Two callers met; the one that asks again gets through.
-const MET: [&str; 3] = [
-    "ConcurrentModificationException",
-    "ConditionalRequestConflict",
-    "OperationAborted",
-];
+const MET: [&str; 3] = ["ConcurrentModificationException", "ConditionalRequestConflict", "OperationAborted"];
 
 /// Credentials that were good and are no longer: fresh ones help.
 const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
@@ -242,14 +238,8 @@ mod tests {
 
     #[test]
     fn the_detail_is_code_and_message_and_short() {
-        let told = fault(
-            "read the stage document",
-            &answered(403, "AccessDenied", "no"),
-        );
-        assert_eq!(
-            told.to_string(),
-            "could not read the stage document: access denied: AccessDenied: no"
-        );
+        let told = fault("read the stage document", &answered(403, "AccessDenied", "no"));
+        assert_eq!(told.to_string(), "could not read the stage document: access denied: AccessDenied: no");
         let long = fault("x", &answered(400, "ValidationError", &"y".repeat(60_000)));
         assert!(long.to_string().chars().count() < QUOTED + 50);
         let silent = ConnectorError::io("connection refused".into());

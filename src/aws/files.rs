@@ -37,48 +37,25 @@ pub(super) enum Missed {
 }
 
 /// Downloads the object into the new file `to`.
-pub(super) async fn download(
-    s3: &Client,
-    from: Place<'_>,
-    to: &Path,
-    doing: &str,
-) -> Result<(), Missed> {
+pub(super) async fn download(s3: &Client, from: Place<'_>, to: &Path, doing: &str) -> Result<(), Missed> {
     let request = s3.get_object().bucket(from.bucket).key(from.key);
-    let answer = request
-        .send()
-        .await
-        .map_err(|error| missed(doing, &error))?;
-    let broke = |error: std::io::Error| {
-        Missed::Fault(fault::unavailable(doing.to_owned(), error.to_string()))
-    };
+    let answer = request.send().await.map_err(|error| missed(doing, &error))?;
+    let broke = |error: std::io::Error| Missed::Fault(fault::unavailable(doing.to_owned(), error.to_string()));
     // One byte more than we take tells a file of exactly that size from a larger one, whatever its announced length.
     let mut body = answer.body.into_async_read().take(MOST_BYTES + 1);
     let mut file = tokio::fs::File::create(to).await.map_err(broke)?;
     let copied = tokio::io::copy(&mut body, &mut file).await.map_err(broke)?;
     file.flush().await.map_err(broke)?;
-    if copied > MOST_BYTES {
-        Err(Missed::TooLarge)
-    } else {
-        Ok(())
-    }
+    if copied > MOST_BYTES { Err(Missed::TooLarge) } else { Ok(()) }
 }
 
 /// Sends `request` with the zip file `from` as its body.
-pub(super) async fn upload(
-    request: PutObjectFluentBuilder,
-    from: &Path,
-    doing: &str,
-) -> Result<(), Missed> {
+pub(super) async fn upload(request: PutObjectFluentBuilder, from: &Path, doing: &str) -> Result<(), Missed> {
     let body = ByteStream::from_path(from)
         .await
         .map_err(|error| Missed::Fault(fault::unavailable(doing.to_owned(), error.to_string())))?;
-    let sent = request
-        .content_type("application/zip")
-        .body(body)
-        .customize()
-        .config_override(upload_config())
-        .send()
-        .await;
+    let sent =
+        request.content_type("application/zip").body(body).customize().config_override(upload_config()).send().await;
     sent.map(drop).map_err(|error| missed(doing, &error))
 }
 

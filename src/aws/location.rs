@@ -12,9 +12,7 @@ pub struct StateLocation {
 
 /// A text that is not a place in S3.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "\"{given}\" is not a place for state: {why}; write it as s3://bucket or s3://bucket/prefix"
-)]
+#[error("\"{given}\" is not a place for state: {why}; write it as s3://bucket or s3://bucket/prefix")]
 pub struct BadLocation {
     /// What was given.
     pub given: String,
@@ -32,11 +30,7 @@ impl StateLocation {
     /// The key of the object that is called `name` here.
     #[must_use]
     pub fn key(&self, name: &str) -> String {
-        if self.prefix.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}/{name}", self.prefix)
-        }
+        if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) }
     }
 }
 
@@ -44,40 +38,26 @@ impl FromStr for StateLocation {
     type Err = BadLocation;
 
     fn from_str(given: &str) -> Result<Self, BadLocation> {
-        let bad = |why| BadLocation {
-            given: given.to_owned(),
-            why,
-        };
-        let rest = given
-            .strip_prefix("s3://")
-            .ok_or_else(|| bad("it does not start with s3://"))?;
+        let bad = |why| BadLocation { given: given.to_owned(), why };
+        let rest = given.strip_prefix("s3://").ok_or_else(|| bad("it does not start with s3://"))?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         if !is_bucket(bucket) {
-            return Err(bad(
-                "a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens",
-            ));
+            return Err(bad("a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens"));
         }
         if !prefix.is_empty() && !prefix.split('/').all(is_step) {
             return Err(bad(
                 "each step of the prefix must hold only letters, digits and any of - _ . = and must not be . or ..",
             ));
         }
-        Ok(Self {
-            bucket: bucket.to_owned(),
-            prefix: prefix.to_owned(),
-        })
+        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 }
 
 impl fmt::Display for StateLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s3://{}", self.bucket)?;
-        if self.prefix.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "/{}", self.prefix)
-        }
+        if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", self.prefix) }
     }
 }
 
@@ -92,10 +72,7 @@ fn is_bucket(name: &str) -> bool {
 
 /// Keys with these characters need no escaping, neither in a policy nor in the address of a template.
 fn is_step(step: &str) -> bool {
-    !matches!(step, "" | "." | "..")
-        && step
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.=".contains(c))
+    !matches!(step, "" | "." | "..") && step.chars().all(|c| c.is_ascii_alphanumeric() || "-_.=".contains(c))
 }
 
 #[cfg(test)]

@@ -58,23 +58,14 @@ impl Aws {
     /// The ports as `sdk` reaches AWS, with what must be remembered kept at `state`.
     #[must_use]
     pub fn new(sdk: &SdkConfig, state: StateLocation) -> Self {
-        let state = StateBucket {
-            s3: aws_sdk_s3::Client::from_conf(clients::s3_config(sdk).build()),
-            location: state,
-        };
+        let state = StateBucket { s3: aws_sdk_s3::Client::from_conf(clients::s3_config(sdk).build()), location: state };
         let jobs = jobs::CodePipelineJobs(aws_sdk_codepipeline::Client::new(sdk));
         let jobs: Arc<dyn Jobs> = Arc::new(jobs);
         Self {
             stages: Arc::new(stages::StageObjects(state.clone())),
             run_records: Arc::new(run_records::RunObjects(state.clone())),
-            stacks: Arc::new(stacks::CloudFormationStacks {
-                client: aws_sdk_cloudformation::Client::new(sdk),
-                state,
-            }),
-            artifacts: Arc::new(artifacts::ArtifactObjects::new(
-                sdk.clone(),
-                Arc::clone(&jobs),
-            )),
+            stacks: Arc::new(stacks::CloudFormationStacks { client: aws_sdk_cloudformation::Client::new(sdk), state }),
+            artifacts: Arc::new(artifacts::ArtifactObjects::new(sdk.clone(), Arc::clone(&jobs))),
             jobs,
         }
     }

@@ -49,45 +49,22 @@ impl S3Objects {
     /// Objects as `sdk` reaches them.
     #[must_use]
     pub fn new(sdk: &SdkConfig) -> Self {
-        Self {
-            client: Client::from_conf(clients::s3_config(sdk).build()),
-        }
+        Self { client: Client::from_conf(clients::s3_config(sdk).build()) }
     }
 
     /// Reads an object, at `version` or as it is now.
-    pub async fn read(
-        &self,
-        bucket: &str,
-        key: &str,
-        version: Option<&str>,
-    ) -> Result<StoredObject, ObjectFault> {
+    pub async fn read(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<StoredObject, ObjectFault> {
         let request = self.client.get_object().bucket(bucket).key(key);
-        let answer = request
-            .set_version_id(version.map(str::to_owned))
-            .send()
-            .await;
+        let answer = request.set_version_id(version.map(str::to_owned)).send().await;
         let object = answer.map_err(|error| fault(&error))?;
         let revision = revision(object.e_tag.as_deref(), object.version_id);
-        let body = object
-            .body
-            .collect()
-            .await
-            .map_err(|error| ObjectFault::Other(error.to_string()))?;
-        Ok(StoredObject {
-            bytes: body.to_vec(),
-            revision,
-        })
+        let body = object.body.collect().await.map_err(|error| ObjectFault::Other(error.to_string()))?;
+        Ok(StoredObject { bytes: body.to_vec(), revision })
     }
 
     /// The present revision of an object.
     pub async fn head(&self, bucket: &str, key: &str) -> Result<ObjectRevision, ObjectFault> {
-        let answer = self
-            .client
-            .head_object()
-            .bucket(bucket)
-            .key(key)
-            .send()
-            .await;
+        let answer = self.client.head_object().bucket(bucket).key(key).send().await;
         let object = answer.map_err(|error| fault(&error))?;
         Ok(revision(object.e_tag.as_deref(), object.version_id))
     }
@@ -99,15 +76,9 @@ impl S3Objects {
         bytes: Vec<u8>,
         kms_key: Option<&str>,
     ) -> Result<(), ObjectFault> {
-        let request = self
-            .client
-            .put_object()
-            .bucket(bucket)
-            .key(key)
-            .body(ByteStream::from(bytes));
-        let request = request
-            .server_side_encryption(ServerSideEncryption::AwsKms)
-            .ssekms_key_id(kms_key.unwrap_or(S3_OWN_KEY));
+        let request = self.client.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes));
+        let request =
+            request.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(kms_key.unwrap_or(S3_OWN_KEY));
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(fault(&error)),
@@ -122,17 +93,11 @@ where
 {
     // A missing bucket or version is no modelled error of these operations; only the code tells. The answer to HEAD
     // has no body, and so only the status to tell by.
-    let absent = error
-        .raw_response()
-        .is_some_and(|raw| raw.status().as_u16() == 404);
+    let absent = error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404);
     match (error.code(), error.message()) {
-        (Some("NoSuchBucket" | "NoSuchKey" | "NoSuchVersion" | "NotFound"), _) => {
-            ObjectFault::NotFound
-        }
+        (Some("NoSuchBucket" | "NoSuchKey" | "NoSuchVersion" | "NotFound"), _) => ObjectFault::NotFound,
         _ if absent => ObjectFault::NotFound,
-        (Some(code), message) => {
-            ObjectFault::Other(format!("{code}: {}", message.unwrap_or_default()))
-        }
+        (Some(code), message) => ObjectFault::Other(format!("{code}: {}", message.unwrap_or_default())),
         (None, _) => ObjectFault::Other(reasons(error)),
     }
 }

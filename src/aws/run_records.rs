@@ -37,22 +37,14 @@ impl RunRecords for RunObjects {
 
     async fn write(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault> {
         let doing = format!("write the record of {run}");
-        let bytes = serde_json::to_vec(record)
-            .map_err(|bad| fault::rejected(doing.clone(), bad.to_string()))?;
+        let bytes = serde_json::to_vec(record).map_err(|bad| fault::rejected(doing.clone(), bad.to_string()))?;
         self.0.write(&record_of(stage, run), bytes, &doing).await
     }
 
-    async fn write_bundle(
-        &self,
-        stage: &StageName,
-        run: &RunId,
-        bundle: &Bundle,
-    ) -> Result<(), Fault> {
+    async fn write_bundle(&self, stage: &StageName, run: &RunId, bundle: &Bundle) -> Result<(), Fault> {
         let doing = format!("store the reports of {run}");
         let request = self.0.put(&bundle_of(stage, run));
-        files::upload(request, &bundle.file, &doing)
-            .await
-            .map_err(|missed| into_fault(missed, doing))
+        files::upload(request, &bundle.file, &doing).await.map_err(|missed| into_fault(missed, doing))
     }
 
     fn place(&self, stage: &StageName, run: &RunId) -> String {
@@ -62,14 +54,10 @@ impl RunRecords for RunObjects {
 
     async fn read_bundle(&self, stage: &StageName, run: &RunId) -> Result<Option<Bundle>, Fault> {
         let doing = format!("fetch the reports of {run}");
-        let home =
-            TempDir::new().map_err(|error| fault::unavailable(doing.clone(), error.to_string()))?;
+        let home = TempDir::new().map_err(|error| fault::unavailable(doing.clone(), error.to_string()))?;
         let file = home.path().join("bundle.zip");
         let key = self.0.location.key(&bundle_of(stage, run));
-        let place = Place {
-            bucket: self.0.location.bucket(),
-            key: &key,
-        };
+        let place = Place { bucket: self.0.location.bucket(), key: &key };
         match files::download(&self.0.s3, place, &file, &doing).await {
             Ok(()) => Ok(Some(Bundle { home, file })),
             Err(Missed::Gone(code)) if code == "NoSuchKey" => Ok(None),

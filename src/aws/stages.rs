@@ -36,8 +36,7 @@ impl Stages for StageObjects {
             let detail = "the answer has no ETag, so it could never be replaced safely";
             return Err(fault::unavailable(doing, detail.to_owned()));
         };
-        let stage = document::parse(stage, &found.bytes)
-            .map_err(|bad| fault::rejected(doing, bad.to_string()))?;
+        let stage = document::parse(stage, &found.bytes).map_err(|bad| fault::rejected(doing, bad.to_string()))?;
         let etag = Etag(etag);
         Ok(Some(Stored { stage, etag }))
     }
@@ -65,14 +64,8 @@ impl Stages for StageObjects {
     async fn names(&self) -> Result<Vec<StageName>, Fault> {
         let doing = "list the stages";
         let folder = self.0.location.key(FOLDER);
-        let mut pages = self
-            .0
-            .s3
-            .list_objects_v2()
-            .bucket(self.0.location.bucket())
-            .prefix(&folder)
-            .into_paginator()
-            .send();
+        let mut pages =
+            self.0.s3.list_objects_v2().bucket(self.0.location.bucket()).prefix(&folder).into_paginator().send();
         let mut names = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.0.fault(doing, &error))?;
@@ -130,13 +123,9 @@ mod tests {
     fn only_stage_documents_name_a_stage() {
         let stage = |key| stage_of(key, "blue/stages/").map(String::from);
         assert_eq!(stage("blue/stages/test.json").as_deref(), Some("test"));
-        for other in [
-            "blue/stages/",
-            "blue/stages/test",
-            "blue/stages/old/test.json",
-            "stages/test.json",
-            "blue/stages/.json",
-        ] {
+        for other in
+            ["blue/stages/", "blue/stages/test", "blue/stages/old/test.json", "stages/test.json", "blue/stages/.json"]
+        {
             assert_eq!(stage(other), None, "{other}");
         }
     }

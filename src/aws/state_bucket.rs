@@ -26,11 +26,7 @@ pub(super) struct Found {
 impl StateBucket {
     /// The object's bytes, if there is such an object.
     pub(super) async fn read(&self, name: &str, doing: &str) -> Result<Option<Found>, Fault> {
-        let request = self
-            .s3
-            .get_object()
-            .bucket(self.location.bucket())
-            .key(self.location.key(name));
+        let request = self.s3.get_object().bucket(self.location.bucket()).key(self.location.key(name));
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
@@ -41,18 +37,12 @@ impl StateBucket {
             let detail = format!("the answer broke off: {broken}");
             fault::unavailable(doing.to_owned(), detail)
         })?;
-        Ok(Some(Found {
-            bytes: bytes.to_vec(),
-            etag,
-        }))
+        Ok(Some(Found { bytes: bytes.to_vec(), etag }))
     }
 
     /// A request that writes the object, to be made conditional or sent as it is.
     pub(super) fn put(&self, name: &str) -> PutObjectFluentBuilder {
-        self.s3
-            .put_object()
-            .bucket(self.location.bucket())
-            .key(self.location.key(name))
+        self.s3.put_object().bucket(self.location.bucket()).key(self.location.key(name))
     }
 
     /// Writes the object, whatever stands there.

@@ -50,19 +50,12 @@ pub(super) async fn run(verb: Verb) -> Result<(), Trouble> {
     }
 }
 
-async fn register(
-    action_types: &ActionTypes,
-    definitions: &[ActionTypeDefinition],
-) -> Result<(), Trouble> {
+async fn register(action_types: &ActionTypes, definitions: &[ActionTypeDefinition]) -> Result<(), Trouble> {
     let there = action_types.show().await?;
     let mut out = std::io::stdout();
     for definition in definitions {
-        let ActionTypeDefinition {
-            provider, version, ..
-        } = definition;
-        let same = |other: &&ActionTypeDefinition| {
-            other.provider == *provider && other.version == *version
-        };
+        let ActionTypeDefinition { provider, version, .. } = definition;
+        let same = |other: &&ActionTypeDefinition| other.provider == *provider && other.version == *version;
         match there.iter().find(same) {
             None => {
                 action_types.register(definition).await?;
@@ -89,12 +82,8 @@ fn definitions(region: &str) -> Result<Vec<ActionTypeDefinition>, Trouble> {
     let Value::Object(resources) = plain(&template["Resources"], region) else {
         return Err("custom-actions.yaml has no resources".into());
     };
-    let properties = resources
-        .into_iter()
-        .map(|(_, mut resource)| resource["properties"].take());
-    Ok(properties
-        .map(serde_json::from_value)
-        .collect::<Result<_, _>>()?)
+    let properties = resources.into_iter().map(|(_, mut resource)| resource["properties"].take());
+    Ok(properties.map(serde_json::from_value).collect::<Result<_, _>>()?)
 }
 
 /// YAML as JSON, with CloudFormation's member names as CodePipeline writes them (`InputArtifactDetails` becomes
@@ -105,33 +94,23 @@ fn plain(yaml: &serde_norway::Value, region: &str) -> Value {
         serde_norway::Value::Bool(truth) => Value::Bool(*truth),
         serde_norway::Value::Number(number) => number.as_i64().map_or(Value::Null, Value::from),
         serde_norway::Value::String(text) => Value::String(text.clone()),
-        serde_norway::Value::Sequence(items) => {
-            items.iter().map(|item| plain(item, region)).collect()
-        }
+        serde_norway::Value::Sequence(items) => items.iter().map(|item| plain(item, region)).collect(),
         serde_norway::Value::Mapping(members) => Value::Object(members_of(members, region)),
         serde_norway::Value::Tagged(tagged) => match &tagged.value {
-            serde_norway::Value::String(text) => {
-                Value::String(text.replace("${AWS::Region}", region))
-            }
+            serde_norway::Value::String(text) => Value::String(text.replace("${AWS::Region}", region)),
             other => plain(other, region),
         },
     }
 }
 
 fn members_of(members: &serde_norway::Mapping, region: &str) -> Map<String, Value> {
-    let named = members
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str()?, value)));
-    named
-        .map(|(name, value)| (first_letter_small(name), plain(value, region)))
-        .collect()
+    let named = members.iter().filter_map(|(name, value)| Some((name.as_str()?, value)));
+    named.map(|(name, value)| (first_letter_small(name), plain(value, region))).collect()
 }
 
 fn first_letter_small(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_ascii_lowercase().to_string() + letters.as_str()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + letters.as_str())
 }
 
 #[cfg(test)]
@@ -141,24 +120,10 @@ mod tests {
     #[test]
     fn the_template_defines_the_three_actions_that_the_worker_serves() {
         let definitions = definitions("eu-central-1").unwrap();
-        let providers: Vec<&str> = definitions
-            .iter()
-            .map(|definition| definition.provider.as_str())
-            .collect();
+        let providers: Vec<&str> = definitions.iter().map(|definition| definition.provider.as_str()).collect();
         assert_eq!(providers, ActionKind::ALL.map(ActionKind::provider));
-        assert!(
-            definitions
-                .iter()
-                .all(|definition| definition.version == VERSION)
-        );
-        let link = definitions[0]
-            .settings
-            .execution_url_template
-            .as_deref()
-            .unwrap();
-        assert!(
-            link.starts_with("https://eu-central-1.console.aws.amazon.com/"),
-            "{link}"
-        );
+        assert!(definitions.iter().all(|definition| definition.version == VERSION));
+        let link = definitions[0].settings.execution_url_template.as_deref().unwrap();
+        assert!(link.starts_with("https://eu-central-1.console.aws.amazon.com/"), "{link}");
     }
 }

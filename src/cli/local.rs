@@ -19,8 +19,7 @@ use crate::aws::objects::{ObjectFault, ObjectRevision, S3Objects};
 use crate::clock::SystemClock;
 use crate::dice::Dice;
 use crate::local::{
-    self, AcknowledgeAgain, JobCredentials, Local, Object, ObjectKey, Objects, ObjectsError,
-    Revision, Settings,
+    self, AcknowledgeAgain, JobCredentials, Local, Object, ObjectKey, Objects, ObjectsError, Revision, Settings,
 };
 
 /// The flags of `bluestage local`. Region, credentials and S3 endpoint are those of every AWS tool: `AWS_REGION`,
@@ -31,12 +30,7 @@ pub(super) struct LocalFlags {
     #[arg(long, env = "BLUESTAGE_LOCAL_LISTEN", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// A file or directory with pipelines: CloudFormation templates, stack deployment files, CreatePipeline inputs
-    #[arg(
-        long,
-        env = "BLUESTAGE_LOCAL_PIPELINES",
-        value_delimiter = ':',
-        value_name = "DIR_OR_FILE"
-    )]
+    #[arg(long, env = "BLUESTAGE_LOCAL_PIPELINES", value_delimiter = ':', value_name = "DIR_OR_FILE")]
     pipelines: Vec<PathBuf>,
     /// A template parameter; fills or overrides it in every template that declares it. In the variable: one per line
     #[arg(
@@ -82,12 +76,7 @@ pub(super) async fn run(flags: LocalFlags) -> Result<(), Trouble> {
     stay_local(&flags, &configuration)?;
     let objects = S3Objects::new(&configuration);
     let settings = settings(&flags, &configuration).await?;
-    let local = Local::new(
-        settings,
-        Arc::new(objects),
-        Arc::new(SystemClock::start()),
-        Dice::fresh(),
-    );
+    let local = Local::new(settings, Arc::new(objects), Arc::new(SystemClock::start()), Dice::fresh());
     let loaded = local.load(&flags.pipelines, &flags.parameter)?;
     tracing::info!(action_types = ?loaded.action_types, pipelines = ?loaded.pipelines, skipped = ?loaded.skipped, "loaded");
     let ended = stopped()?;
@@ -136,16 +125,10 @@ fn is_loopback(endpoint: &str) -> bool {
         return false;
     };
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-async fn settings(
-    flags: &LocalFlags,
-    configuration: &aws::Configuration,
-) -> Result<Settings, Trouble> {
+async fn settings(flags: &LocalFlags, configuration: &aws::Configuration) -> Result<Settings, Trouble> {
     let credentials = aws::credentials(configuration).await?;
     let job_credentials = JobCredentials {
         access_key_id: credentials.access_key_id.expose_secret().to_owned(),
@@ -176,25 +159,14 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 
 fn account_id(text: &str) -> Result<String, String> {
     let valid = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
-    valid
-        .then(|| text.to_owned())
-        .ok_or_else(|| "an account id has 12 digits".to_owned())
+    valid.then(|| text.to_owned()).ok_or_else(|| "an account id has 12 digits".to_owned())
 }
 
 #[async_trait]
 impl Objects for S3Objects {
-    async fn read(
-        &self,
-        object: &ObjectKey,
-        version: Option<&str>,
-    ) -> Result<Object, ObjectsError> {
-        let stored = Self::read(self, &object.bucket, &object.key, version)
-            .await
-            .map_err(unavailable)?;
-        Ok(Object {
-            bytes: stored.bytes,
-            revision: revision(stored.revision),
-        })
+    async fn read(&self, object: &ObjectKey, version: Option<&str>) -> Result<Object, ObjectsError> {
+        let stored = Self::read(self, &object.bucket, &object.key, version).await.map_err(unavailable)?;
+        Ok(Object { bytes: stored.bytes, revision: revision(stored.revision) })
     }
 
     async fn head(&self, object: &ObjectKey) -> Result<Revision, ObjectsError> {
@@ -202,24 +174,14 @@ impl Objects for S3Objects {
         stored.map(revision).map_err(unavailable)
     }
 
-    async fn write(
-        &self,
-        object: &ObjectKey,
-        bytes: Vec<u8>,
-        kms_key: Option<&str>,
-    ) -> Result<(), ObjectsError> {
+    async fn write(&self, object: &ObjectKey, bytes: Vec<u8>, kms_key: Option<&str>) -> Result<(), ObjectsError> {
         let place = (object.bucket.as_str(), object.key.as_str());
-        Self::write(self, place, bytes, kms_key)
-            .await
-            .map_err(unavailable)
+        Self::write(self, place, bytes, kms_key).await.map_err(unavailable)
     }
 }
 
 fn revision(stored: ObjectRevision) -> Revision {
-    Revision {
-        etag: stored.etag,
-        version_id: stored.version_id,
-    }
+    Revision { etag: stored.etag, version_id: stored.version_id }
 }
 
 fn unavailable(fault: ObjectFault) -> ObjectsError {
@@ -235,18 +197,10 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for local in [
-            "http://127.0.0.1:4566",
-            "http://localhost:1",
-            "http://[::1]:9000",
-        ] {
+        for local in ["http://127.0.0.1:4566", "http://localhost:1", "http://[::1]:9000"] {
             assert!(is_loopback(local), "{local}");
         }
-        for remote in [
-            "https://s3.us-east-1.amazonaws.com",
-            "http://127.0.0.1.example.com",
-            "http://10.0.0.1",
-        ] {
+        for remote in ["https://s3.us-east-1.amazonaws.com", "http://127.0.0.1.example.com", "http://10.0.0.1"] {
             assert!(!is_loopback(remote), "{remote}");
         }
     }

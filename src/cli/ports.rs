@@ -33,11 +33,7 @@ pub(super) async fn of(state: StateLocation, tests: Tests) -> Ports {
         stages: aws.stages,
         stacks: aws.stacks,
         artifacts: aws.artifacts,
-        test_runs: Arc::new(CommandRunner::new(
-            runner,
-            aws.run_records.clone(),
-            clock.clone(),
-        )),
+        test_runs: Arc::new(CommandRunner::new(runner, aws.run_records.clone(), clock.clone())),
         run_records: aws.run_records,
         clock,
         dice,

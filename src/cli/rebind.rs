@@ -35,16 +35,10 @@ pub(super) async fn run(flags: RebindFlags) -> Result<(), Trouble> {
     let rebound = actions::rebind(&ports, &flags.stage, (!flags.all).then_some(&named)).await?;
     let mut out = std::io::stdout().lock();
     for (service, execution) in &rebound.started {
-        writeln!(
-            out,
-            "{service}: its pipeline was started (execution {execution})"
-        )?;
+        writeln!(out, "{service}: its pipeline was started (execution {execution})")?;
     }
     for service in &rebound.later {
-        writeln!(
-            out,
-            "{service}: waits for a provider that is itself behind; rebind it when that one is live"
-        )?;
+        writeln!(out, "{service}: waits for a provider that is itself behind; rebind it when that one is live")?;
     }
     for service in &rebound.up_to_date {
         writeln!(out, "{service}: is wired to what is live; nothing to do")?;

@@ -54,15 +54,10 @@ fn print(reports: &[StageReport], output: Output) -> Result<(), Trouble> {
     let mut out = std::io::stdout().lock();
     match output {
         Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(reports)?)?,
-        Output::Table if reports.is_empty() => {
-            writeln!(out, "Nothing was released into any stage yet.")?
-        }
+        Output::Table if reports.is_empty() => writeln!(out, "Nothing was released into any stage yet.")?,
         Output::Table => {
             let width = (!out.is_terminal()).then_some(WIDTH_WITHOUT_TERMINAL);
-            let now = SystemClock::start()
-                .now()
-                .duration_since(SystemTime::UNIX_EPOCH)?
-                .as_secs();
+            let now = SystemClock::start().now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
             for report in reports {
                 writeln!(out, "{}", table(report, now, width))?;
             }

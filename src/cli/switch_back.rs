@@ -55,51 +55,25 @@ pub(super) async fn run(flags: SwitchBackFlags) -> Result<(), Trouble> {
     let switched = actions::switch_back(&ports, &request).await?;
     let took = ports.clock.elapsed() - before;
     let mut out = std::io::stdout().lock();
-    writeln!(
-        out,
-        "{} ({} ms)",
-        told(&request, &switched),
-        took.as_millis()
-    )?;
+    writeln!(out, "{} ({} ms)", told(&request, &switched), took.as_millis())?;
     if switched.events_follow {
-        let live = VersionRef {
-            service: request.service.clone(),
-            version: switched.live.clone(),
-        };
+        let live = VersionRef { service: request.service.clone(), version: switched.live.clone() };
         let hold = Hold::new(ports.clock.clone(), PATIENCE, CancellationToken::new());
         let done = actions::follow_with_events(&ports, &request.stage, &live, &hold).await?;
-        let told = if done {
-            "The events follow: done."
-        } else {
-            "The events follow; the sweep sees it through."
-        };
+        let told = if done { "The events follow: done." } else { "The events follow; the sweep sees it through." };
         writeln!(out, "{told}")?;
     }
     for behind in &switched.behind {
-        writeln!(
-            out,
-            "{} goes on calling {}, which it was tested with.",
-            behind.of, behind.wired_to
-        )?;
+        writeln!(out, "{} goes on calling {}, which it was tested with.", behind.of, behind.wired_to)?;
     }
     for debt in &switched.debts {
-        writeln!(
-            out,
-            "{} and {} are live together and were not tested together.",
-            debt.caller, debt.called
-        )?;
+        writeln!(out, "{} and {} are live together and were not tested together.", debt.caller, debt.called)?;
     }
     Ok(())
 }
 
 fn told(request: &SwitchBackRequest, switched: &SwitchedBack) -> String {
     let SwitchBackRequest { stage, service, .. } = request;
-    let kept = switched
-        .kept
-        .as_ref()
-        .map_or_else(String::new, |kept| format!("; {kept} is kept to switch to"));
-    format!(
-        "{service} {} is live in stage {stage}{kept}.",
-        switched.live
-    )
+    let kept = switched.kept.as_ref().map_or_else(String::new, |kept| format!("; {kept} is kept to switch to"));
+    format!("{service} {} is live in stage {stage}{kept}.", switched.live)
 }

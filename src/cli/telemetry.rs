@@ -9,22 +9,10 @@ use tracing_subscriber::EnvFilter;
 #[derive(Args)]
 pub(super) struct LogFlags {
     /// How log lines look
-    #[arg(
-        long,
-        env = "BLUESTAGE_LOG_FORMAT",
-        global = true,
-        default_value = "text",
-        value_enum
-    )]
+    #[arg(long, env = "BLUESTAGE_LOG_FORMAT", global = true, default_value = "text", value_enum)]
     log_format: Format,
     /// Which log lines there are: error, warn, info, debug, or a filter such as `info,bluestage=debug`
-    #[arg(
-        long,
-        env = "BLUESTAGE_LOG",
-        global = true,
-        default_value = "info",
-        value_name = "FILTER"
-    )]
+    #[arg(long, env = "BLUESTAGE_LOG", global = true, default_value = "info", value_name = "FILTER")]
     log: String,
 }
 
@@ -43,12 +31,7 @@ pub(super) fn start(flags: &LogFlags) {
         .with_writer(std::io::stderr);
     match flags.log_format {
         Format::Text => subscriber.init(),
-        Format::Json => subscriber
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .init(),
+        Format::Json => subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
     }
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }

@@ -30,12 +30,7 @@ pub(super) struct WorkerFlags {
     #[arg(long, env = "BLUESTAGE_MAX_STACKS", value_name = "COUNT")]
     max_stacks: Option<usize>,
     /// The PATH of test commands
-    #[arg(
-        long,
-        env = "BLUESTAGE_TEST_PATH",
-        value_name = "PATH",
-        default_value = "/usr/local/bin:/usr/bin:/bin"
-    )]
+    #[arg(long, env = "BLUESTAGE_TEST_PATH", value_name = "PATH", default_value = "/usr/local/bin:/usr/bin:/bin")]
     test_path: String,
     /// How many seconds a job is held at most before it is answered with its progress
     #[arg(long, env = "BLUESTAGE_HOLD_SECONDS", default_value = "20", value_parser = seconds, value_name = "SECONDS")]
@@ -77,24 +72,16 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
 }
 
 async fn ports(flags: &WorkerFlags) -> Ports {
-    let tests = Tests {
-        at_once: usize::from(flags.test_runs),
-        path: flags.test_path.clone(),
-    };
+    let tests = Tests { at_once: usize::from(flags.test_runs), path: flags.test_path.clone() };
     ports::of(flags.state.clone(), tests).await
 }
 
 fn settings(flags: &WorkerFlags) -> Settings {
     Settings {
         slots: usize::from(flags.slots),
-        limits: Limits {
-            most_versions: flags.max_stacks,
-        },
+        limits: Limits { most_versions: flags.max_stacks },
         longest_hold: flags.hold_seconds,
-        pacing: Pacing {
-            busy: flags.poll_seconds,
-            idle: flags.idle_poll_seconds.max(flags.poll_seconds),
-        },
+        pacing: Pacing { busy: flags.poll_seconds, idle: flags.idle_poll_seconds.max(flags.poll_seconds) },
         sweep_every: flags.sweep_seconds,
         failed_grace: flags.failed_grace_seconds,
         stop_grace: flags.stop_grace_seconds,
@@ -103,10 +90,7 @@ fn settings(flags: &WorkerFlags) -> Settings {
 
 /// The first signal stops the worker, the second cancels what it still holds. The handlers are there when this
 /// returns, so no signal is missed while the rest starts.
-fn listen_for_signals(
-    stopping: CancellationToken,
-    cancelled: CancellationToken,
-) -> std::io::Result<()> {
+fn listen_for_signals(stopping: CancellationToken, cancelled: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {

@@ -52,10 +52,7 @@ pub(crate) type Answer<T> = Result<T, ApiError>;
 impl ErrorKind {
     /// This kind of error with `message`.
     pub(crate) fn because(self, message: impl Into<String>) -> ApiError {
-        ApiError {
-            kind: self,
-            message: message.into(),
-        }
+        ApiError { kind: self, message: message.into() }
     }
 }
 
@@ -79,9 +76,6 @@ mod tests {
     #[test]
     fn an_error_carries_its_name_of_the_service_model() {
         assert_eq!(ErrorKind::InvalidNonce.to_string(), "InvalidNonceException");
-        assert_eq!(
-            ErrorKind::UnknownOperation.to_string(),
-            "UnknownOperationException"
-        );
+        assert_eq!(ErrorKind::UnknownOperation.to_string(), "UnknownOperationException");
     }
 }

@@ -46,41 +46,21 @@ pub struct Local {
 impl Local {
     /// An empty one: no pipelines, and no action types but AWS's own.
     #[must_use]
-    pub fn new(
-        settings: Settings,
-        objects: Arc<dyn Objects>,
-        clock: Arc<dyn Clock>,
-        dice: Dice,
-    ) -> Self {
-        Self {
-            state: Mutex::new(State::new()),
-            settings,
-            objects,
-            clock,
-            dice,
-            sources_wait: Notify::new(),
-        }
+    pub fn new(settings: Settings, objects: Arc<dyn Objects>, clock: Arc<dyn Clock>, dice: Dice) -> Self {
+        Self { state: Mutex::new(State::new()), settings, objects, clock, dice, sources_wait: Notify::new() }
     }
 
     /// Declares the action types and pipelines of these files and directories; see `template/` for what they may
     /// hold. `parameters` fill or override the parameters of every template that declares them.
-    pub fn load(
-        &self,
-        paths: &[std::path::PathBuf],
-        parameters: &[(String, String)],
-    ) -> Result<Loaded, LoadError> {
+    pub fn load(&self, paths: &[std::path::PathBuf], parameters: &[(String, String)]) -> Result<Loaded, LoadError> {
         let found = template::read(paths, parameters, &self.settings)?;
         self.change(|state, turn| template::declare(state, found, turn))
     }
 
     /// The one way to change the state: the change happens at one moment, and everything that follows from it too.
     fn change<T>(&self, change: impl FnOnce(&mut State, &Turn<'_>) -> T) -> T {
-        let turn = Turn {
-            now: self.clock.now(),
-            elapsed: self.clock.elapsed(),
-            dice: &self.dice,
-            settings: &self.settings,
-        };
+        let turn =
+            Turn { now: self.clock.now(), elapsed: self.clock.elapsed(), dice: &self.dice, settings: &self.settings };
         // Were a transition to panic, what it left is still the best there is: the server goes on.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = change(&mut state, &turn);
@@ -114,8 +94,7 @@ pub async fn serve(
     local: Arc<Local>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let serving =
-        axum::serve(listener, wire::router(Arc::clone(&local))).with_graceful_shutdown(shutdown);
+    let serving = axum::serve(listener, wire::router(Arc::clone(&local))).with_graceful_shutdown(shutdown);
     tokio::select! {
         served = serving => served,
         () = engine::drive(&local) => Ok(()),

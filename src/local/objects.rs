@@ -7,20 +7,14 @@ use async_trait::async_trait;
 pub trait Objects: Send + Sync {
     /// Reads an object whole, at `version` or as it is now. Sources are a service's code and templates: megabytes,
     /// not the 5 GB that AWS allows.
-    async fn read(&self, object: &ObjectKey, version: Option<&str>)
-    -> Result<Object, ObjectsError>;
+    async fn read(&self, object: &ObjectKey, version: Option<&str>) -> Result<Object, ObjectsError>;
 
     /// Which revision an object has now.
     async fn head(&self, object: &ObjectKey) -> Result<Revision, ObjectsError>;
 
     /// Writes an object, encrypted with the KMS key `kms_key`, or with the account's own S3 key if there is none:
     /// CodePipeline's artifacts are always SSE-KMS, and a bucket policy may refuse anything else.
-    async fn write(
-        &self,
-        object: &ObjectKey,
-        bytes: Vec<u8>,
-        kms_key: Option<&str>,
-    ) -> Result<(), ObjectsError>;
+    async fn write(&self, object: &ObjectKey, bytes: Vec<u8>, kms_key: Option<&str>) -> Result<(), ObjectsError>;
 }
 
 /// Where an object is.

@@ -35,19 +35,9 @@ pub enum ArtifactFault {
 #[async_trait]
 pub trait Artifacts: Send + Sync {
     /// Downloads an input artifact of the job and unpacks it into the empty directory `into`.
-    async fn unpack(
-        &self,
-        job: &Job,
-        artifact: &Artifact,
-        into: &Path,
-    ) -> Result<(), ArtifactFault>;
+    async fn unpack(&self, job: &Job, artifact: &Artifact, into: &Path) -> Result<(), ArtifactFault>;
 
     /// Uploads the zip archive at `from` as an output artifact of the job, encrypted with the job's key (SSE-KMS), or
     /// with the account's own S3 key when the job names none.
-    async fn upload(
-        &self,
-        job: &Job,
-        artifact: &Artifact,
-        from: &Path,
-    ) -> Result<(), ArtifactFault>;
+    async fn upload(&self, job: &Job, artifact: &Artifact, from: &Path) -> Result<(), ArtifactFault>;
 }

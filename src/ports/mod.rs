@@ -17,16 +17,12 @@ use std::sync::Arc;
 pub use artifacts::{ArtifactFault, Artifacts};
 pub use fault::Fault;
 pub use jobs::{
-    Acknowledged, ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered,
-    PipelineContext, Reported,
+    Acknowledged, ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered, PipelineContext,
+    Reported,
 };
-pub use runs::{
-    Bundle, FailedTest, Here, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns,
-    Totals,
-};
+pub use runs::{Bundle, FailedTest, Here, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns, Totals};
 pub use stacks::{
-    Changing, Declared, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec,
-    StackState, Stacks,
+    Changing, Declared, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
 };
 pub use stages::{Etag, Stages, Stored, Written};
 pub use verdict::{Cause, Continuation, Done, Failure, Text, Token, Verdict};

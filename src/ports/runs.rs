@@ -130,9 +130,7 @@ impl RunEnd {
         self.exit_code == Some(0)
             && self.exceeded_seconds.is_none()
             && self.report_problem.is_none()
-            && self
-                .totals
-                .is_none_or(|totals| totals.failed == 0 && totals.tests > 0)
+            && self.totals.is_none_or(|totals| totals.failed == 0 && totals.tests > 0)
     }
 }
 
@@ -175,12 +173,7 @@ pub trait RunRecords: Send + Sync {
     async fn write(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault>;
 
     /// Stores the zip file that the run leaves.
-    async fn write_bundle(
-        &self,
-        stage: &StageName,
-        run: &RunId,
-        bundle: &Bundle,
-    ) -> Result<(), Fault>;
+    async fn write_bundle(&self, stage: &StageName, run: &RunId, bundle: &Bundle) -> Result<(), Fault>;
 
     /// Where the zip file is that the run leaves, for a person to find it: an `s3://` address.
     fn place(&self, stage: &StageName, run: &RunId) -> String;

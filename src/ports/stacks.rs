@@ -131,11 +131,7 @@ pub trait Stacks: Send + Sync {
     async fn apply(&self, spec: &StackSpec, change_set: &str) -> Result<StackState, Fault>;
 
     /// Begins to change one parameter of the stack.
-    async fn set_parameter(
-        &self,
-        stack: &StackRef,
-        change: &ParameterChange,
-    ) -> Result<Changing, Fault>;
+    async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault>;
 
     /// Begins to delete the stack; by its id when that is known. A stack that is not there is no fault.
     async fn delete(&self, stack: &StackRef) -> Result<(), Fault>;

@@ -102,11 +102,7 @@ impl Failure {
     /// A failure with this cause and message.
     #[must_use]
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self {
-            cause,
-            message: Text::cut(message),
-            external_id: None,
-        }
+        Self { cause, message: Text::cut(message), external_id: None }
     }
 }
 

@@ -48,11 +48,7 @@ pub fn parse(name: &StageName, bytes: &[u8]) -> Result<Stage, DocumentError> {
         return Err(DocumentError::Newer { found });
     }
     let stage: Stage = serde_json::from_slice(bytes)?;
-    if stage.name == *name {
-        Ok(stage)
-    } else {
-        Err(DocumentError::OtherStage { found: stage.name })
-    }
+    if stage.name == *name { Ok(stage) } else { Err(DocumentError::OtherStage { found: stage.name }) }
 }
 
 /// The bytes to store for `stage`.
@@ -61,8 +57,7 @@ pub fn parse(name: &StageName, bytes: &[u8]) -> Result<Stage, DocumentError> {
 /// Never: every member of a stage has a JSON form.
 #[must_use]
 pub fn render(stage: &Stage) -> Vec<u8> {
-    serde_json::to_vec(stage)
-        .expect("a stage is made of strings, numbers and maps with string keys")
+    serde_json::to_vec(stage).expect("a stage is made of strings, numbers and maps with string keys")
 }
 
 #[cfg(test)]
@@ -82,32 +77,22 @@ mod tests {
     #[test]
     fn a_newer_schema_is_refused_before_anything_else_is_read() {
         let refused = parse(&test_stage(), br#"{"schema": 2, "whatever": "comes"}"#).unwrap_err();
-        assert!(
-            matches!(refused, DocumentError::Newer { found: 2 }),
-            "{refused}"
-        );
+        assert!(matches!(refused, DocumentError::Newer { found: 2 }), "{refused}");
         assert!(refused.to_string().contains("update this worker"));
     }
 
     #[test]
     fn an_unknown_member_is_refused_not_dropped() {
-        let mut json: serde_json::Value =
-            serde_json::from_slice(&render(&Stage::empty(test_stage()))).unwrap();
+        let mut json: serde_json::Value = serde_json::from_slice(&render(&Stage::empty(test_stage()))).unwrap();
         json["surprise"] = true.into();
         let bytes = serde_json::to_vec(&json).unwrap();
-        assert!(matches!(
-            parse(&test_stage(), &bytes),
-            Err(DocumentError::Malformed(_))
-        ));
+        assert!(matches!(parse(&test_stage(), &bytes), Err(DocumentError::Malformed(_))));
     }
 
     #[test]
     fn another_stages_document_is_refused() {
         let other = render(&Stage::empty("production".parse().unwrap()));
-        assert!(matches!(
-            parse(&test_stage(), &other),
-            Err(DocumentError::OtherStage { .. })
-        ));
+        assert!(matches!(parse(&test_stage(), &other), Err(DocumentError::OtherStage { .. })));
     }
 
     #[test]

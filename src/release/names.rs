@@ -119,21 +119,14 @@ impl RunId {
     /// The `attempt`th run (from 1) of this action execution.
     #[must_use]
     pub fn new(action_execution_id: &str, attempt: u32) -> Self {
-        let whole: String = action_execution_id
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .take(32)
-            .collect();
+        let whole: String = action_execution_id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
         Self(format!("run-{whole}-{attempt}"))
     }
 }
 
 /// The first eight letters and digits: of a UUID, its first group.
 fn fingerprint(id: &str) -> String {
-    id.chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(8)
-        .collect()
+    id.chars().filter(char::is_ascii_alphanumeric).take(8).collect()
 }
 
 /// One version of one service.
@@ -160,17 +153,7 @@ mod tests {
         for good in ["a", "orders", "Orders-2", &"x".repeat(64)] {
             assert!(good.parse::<ServiceName>().is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "-a",
-            "1a",
-            "a_b",
-            "a b",
-            "a/b",
-            "ä",
-            "..",
-            &"x".repeat(65),
-        ] {
+        for bad in ["", "-a", "1a", "a_b", "a b", "a/b", "ä", "..", &"x".repeat(65)] {
             assert!(bad.parse::<ServiceName>().is_err(), "{bad}");
         }
     }

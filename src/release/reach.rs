@@ -74,10 +74,7 @@ impl Stage {
     /// Every version that this version's calls can reach: its view, and on through wiring. Without itself.
     #[must_use]
     pub fn closure_of(&self, of: &VersionRef) -> BTreeSet<VersionRef> {
-        let mut reached = self
-            .version(of)
-            .map(|version| self.closure_of_view(&version.view))
-            .unwrap_or_default();
+        let mut reached = self.version(of).map(|version| self.closure_of_view(&version.view)).unwrap_or_default();
         reached.remove(of);
         reached
     }
@@ -92,12 +89,7 @@ impl Stage {
                 continue;
             };
             if reached.insert(other) {
-                open.extend(
-                    version
-                        .wiring
-                        .iter()
-                        .map(|(service, wire)| to(service, &wire.version)),
-                );
+                open.extend(version.wiring.iter().map(|(service, wire)| to(service, &wire.version)));
             }
         }
         reached
@@ -112,10 +104,8 @@ impl Stage {
         dependencies: &BTreeSet<ServiceName>,
     ) -> Option<Vec<ServiceName>> {
         let mut seen = BTreeSet::new();
-        let mut open: Vec<Vec<ServiceName>> = dependencies
-            .iter()
-            .map(|dependency| vec![service.clone(), dependency.clone()])
-            .collect();
+        let mut open: Vec<Vec<ServiceName>> =
+            dependencies.iter().map(|dependency| vec![service.clone(), dependency.clone()]).collect();
         while let Some(path) = open.pop() {
             let end = path.last()?.clone();
             if end == *service {
@@ -124,11 +114,7 @@ impl Stage {
             if !seen.insert(end.clone()) {
                 continue;
             }
-            for next in self
-                .live(&end)
-                .into_iter()
-                .flat_map(|live| live.wiring.keys())
-            {
+            for next in self.live(&end).into_iter().flat_map(|live| live.wiring.keys()) {
                 let mut longer = path.clone();
                 longer.push(next.clone());
                 open.push(longer);
@@ -144,16 +130,9 @@ impl Stage {
             roots.extend(service.live.iter().map(|id| (to(name, id), Pin::Live)));
             roots.extend(service.previous.iter().map(|id| (to(name, id), Pin::Kept)));
         }
-        for (of, version) in self
-            .all_versions()
-            .filter(|(_, version)| version.state.is_on_its_way())
-        {
+        for (of, version) in self.all_versions().filter(|(_, version)| version.state.is_on_its_way()) {
             roots.push((of.clone(), Pin::OnItsWay));
-            let others = version
-                .view
-                .iter()
-                .map(|(service, id)| to(service, id))
-                .filter(|other| *other != of);
+            let others = version.view.iter().map(|(service, id)| to(service, id)).filter(|other| *other != of);
             roots.extend(others.map(|other| (other, Pin::InViewOf(of.clone()))));
         }
         roots
@@ -161,8 +140,5 @@ impl Stage {
 }
 
 fn to(service: &ServiceName, version: &VersionId) -> VersionRef {
-    VersionRef {
-        service: service.clone(),
-        version: version.clone(),
-    }
+    VersionRef { service: service.clone(), version: version.clone() }
 }

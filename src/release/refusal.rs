@@ -151,6 +151,13 @@ pub enum Refusal {
         /// The previous versions that are kept.
         kept: Vec<VersionId>,
     },
+    /// Another version has gone live since a switch back was asked for.
+    LiveChanged {
+        /// The service.
+        service: ServiceName,
+        /// The version that is live now.
+        live: Option<VersionId>,
+    },
     /// Live versions would face each other that no passed run has seen together, and that was not wanted.
     WouldBeUntested {
         /// Each pair.

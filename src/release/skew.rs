@@ -45,14 +45,9 @@ impl Stage {
     /// The versions in this version's view that are no longer live.
     #[must_use]
     pub fn skew_of(&self, of: &VersionRef) -> Vec<Skew> {
-        let view = self
-            .version(of)
-            .into_iter()
-            .flat_map(|version| &version.view);
+        let view = self.version(of).into_iter().flat_map(|version| &version.view);
         let others = view.filter(|(service, _)| **service != of.service);
-        others
-            .filter_map(|(service, tested_with)| self.skew_against(service, tested_with))
-            .collect()
+        others.filter_map(|(service, tested_with)| self.skew_against(service, tested_with)).collect()
     }
 
     fn skew_against(&self, service: &ServiceName, tested_with: &VersionId) -> Option<Skew> {
@@ -81,10 +76,7 @@ impl Stage {
                 let skew = self.skew_against(service, &wire.version);
                 behind.extend(skew.map(|skew| Behind {
                     of: of.clone(),
-                    wired_to: VersionRef {
-                        service: skew.service,
-                        version: skew.tested_with,
-                    },
+                    wired_to: VersionRef { service: skew.service, version: skew.tested_with },
                     live_now: skew.live_now,
                 }));
             }
@@ -102,8 +94,7 @@ impl Stage {
         for (caller, version) in self.live_versions() {
             let unwired = version.view.keys().filter(|service| {
                 let wired = version.wiring.get(*service);
-                **service != caller.service
-                    && wired.is_none_or(|wire| self.is_gone(service, &wire.version))
+                **service != caller.service && wired.is_none_or(|wire| self.is_gone(service, &wire.version))
             });
             for service in unwired {
                 let Some(called) = self.live(service) else {
@@ -112,10 +103,7 @@ impl Stage {
                 if !were_tested_together((&caller, version), (service, called)) {
                     debts.push(Debt {
                         caller: caller.clone(),
-                        called: VersionRef {
-                            service: service.clone(),
-                            version: called.id.clone(),
-                        },
+                        called: VersionRef { service: service.clone(), version: called.id.clone() },
                     });
                 }
             }
@@ -125,17 +113,13 @@ impl Stage {
 
     /// Whether the version is known no more, because its stack has become another version's.
     fn is_gone(&self, service: &ServiceName, version: &VersionId) -> bool {
-        self.services
-            .get(service)
-            .is_none_or(|service| !service.versions.contains_key(version))
+        self.services.get(service).is_none_or(|service| !service.versions.contains_key(version))
     }
 
     /// Every live version with its service.
     pub fn live_versions(&self) -> impl Iterator<Item = (VersionRef, &Version)> {
         self.all_versions().filter(|(of, _)| {
-            self.services
-                .get(&of.service)
-                .is_some_and(|service| service.live.as_ref() == Some(&of.version))
+            self.services.get(&of.service).is_some_and(|service| service.live.as_ref() == Some(&of.version))
         })
     }
 }
@@ -145,6 +129,5 @@ fn were_tested_together(
     (caller, calling): (&VersionRef, &Version),
     (service, called): (&ServiceName, &Version),
 ) -> bool {
-    calling.view.get(service) == Some(&called.id)
-        || called.view.get(&caller.service) == Some(&caller.version)
+    calling.view.get(service) == Some(&called.id) || called.view.get(&caller.service) == Some(&caller.version)
 }

@@ -33,6 +33,9 @@ pub struct Stage {
     pub written_by: String,
     /// The services released into this stage.
     pub services: BTreeMap<ServiceName, Service>,
+    /// The ordinal that the next version gets of each service that was forgotten: no stack name is used twice.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forgotten: BTreeMap<ServiceName, u64>,
     /// What happened last, oldest first.
     pub recent: Vec<Event>,
 }
@@ -269,6 +272,7 @@ impl Stage {
             seq: 0,
             written_by: String::new(),
             services: BTreeMap::new(),
+            forgotten: BTreeMap::new(),
             recent: Vec::new(),
         }
     }
@@ -301,10 +305,7 @@ impl Stage {
     pub fn all_versions(&self) -> impl Iterator<Item = (VersionRef, &Version)> {
         self.services.iter().flat_map(|(name, service)| {
             service.versions.values().map(|version| {
-                let of = VersionRef {
-                    service: name.clone(),
-                    version: version.id.clone(),
-                };
+                let of = VersionRef { service: name.clone(), version: version.id.clone() };
                 (of, version)
             })
         })

@@ -57,19 +57,12 @@ impl Draft {
         }
         let file = self.home.path().join("bundle.zip");
         pack(&content, &file)?;
-        Ok(Bundle {
-            home: self.home,
-            file,
-        })
+        Ok(Bundle { home: self.home, file })
     }
 }
 
 /// `tested` with what came of it.
-pub(super) fn certificate(
-    mut tested: Map<String, Value>,
-    run: &RunId,
-    end: &RunEnd,
-) -> Map<String, Value> {
+pub(super) fn certificate(mut tested: Map<String, Value>, run: &RunId, end: &RunEnd) -> Map<String, Value> {
     let result = [
         ("run", json!(run.as_str())),
         ("passed", json!(end.passed())),

@@ -55,10 +55,7 @@ impl Group {
         // The command holds our ends of the pipe: it must go, or the pipe would never end.
         let leader = command.spawn()?;
         drop(command);
-        let group = Self {
-            leader,
-            over: false,
-        };
+        let group = Self { leader, over: false };
         Ok((group, reader))
     }
 

@@ -28,11 +28,7 @@ pub(super) struct Journal {
 impl Journal {
     /// The record of a run with this beat.
     fn record(&self, beat: u64, status: RunStatus) -> RunRecord {
-        RunRecord {
-            worker: self.worker.clone(),
-            beat,
-            status,
-        }
+        RunRecord { worker: self.worker.clone(), beat, status }
     }
 
     fn running(&self, beat: u64) -> RunRecord {
@@ -67,11 +63,7 @@ impl Journal {
     /// Stores what the run leaves, as well as it can.
     pub(super) async fn store(&self, bundle: &Bundle) {
         let mut patience = Patience::new(self);
-        while let Err(fault) = self
-            .records
-            .write_bundle(&self.stage, &self.run, bundle)
-            .await
-        {
+        while let Err(fault) = self.records.write_bundle(&self.stage, &self.run, bundle).await {
             if !patience.is_left_after(&fault).await {
                 error!(run = %self.run, %fault, "a test run's reports and log are lost");
                 return;
@@ -102,23 +94,13 @@ struct Patience<'a> {
 
 impl<'a> Patience<'a> {
     fn new(journal: &'a Journal) -> Self {
-        Self {
-            began: journal.clock.elapsed(),
-            pause: journal.pace.first_retry,
-            journal,
-        }
+        Self { began: journal.clock.elapsed(), pause: journal.pace.first_retry, journal }
     }
 
     /// Waits before the next try and tells whether there is one.
     async fn is_left_after(&mut self, fault: &Fault) -> bool {
-        let Journal {
-            clock, pace, stop, ..
-        } = self.journal;
-        let most = if stop.is_cancelled() {
-            pace.retry_when_stopping
-        } else {
-            pace.retry
-        };
+        let Journal { clock, pace, stop, .. } = self.journal;
+        let most = if stop.is_cancelled() { pace.retry_when_stopping } else { pace.retry };
         // Any other fault gets the same answer again.
         let worth_it = matches!(fault, Fault::Unavailable { .. });
         if !worth_it || clock.elapsed().saturating_sub(self.began) + self.pause > most {

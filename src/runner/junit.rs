@@ -137,10 +137,7 @@ impl Reading {
         self.report.totals.tests += 1;
         if let Some(failure) = case.failure {
             self.report.totals.failed += 1;
-            self.report.failed.push(FailedTest {
-                name: case.name,
-                message: failure.told(),
-            });
+            self.report.failed.push(FailedTest { name: case.name, message: failure.told() });
         } else if case.skipped {
             self.report.totals.skipped += 1;
         }
@@ -165,11 +162,7 @@ impl Case {
             class => class,
         };
         // Jest's names already begin with what it gives as the class.
-        let full = if class.is_empty() || name.starts_with(&class) {
-            name
-        } else {
-            format!("{class}::{name}")
-        };
+        let full = if class.is_empty() || name.starts_with(&class) { name } else { format!("{class}::{name}") };
         Ok(Self {
             depth,
             name: start_of(first_line(&readable(full.as_bytes())), MOST_MESSAGE),
@@ -187,12 +180,7 @@ impl Case {
 
 impl FailureText {
     fn opened(tag: &BytesStart<'_>) -> Result<Self, quick_xml::Error> {
-        Ok(Self {
-            message: attribute(tag, "message")?,
-            kind: attribute(tag, "type")?,
-            body: String::new(),
-            open: true,
-        })
+        Ok(Self { message: attribute(tag, "message")?, kind: attribute(tag, "type")?, body: String::new(), open: true })
     }
 
     fn collect(&mut self, text: &str) {

@@ -105,12 +105,7 @@ impl CommandRunner {
     /// A runner without runs.
     #[must_use]
     pub fn new(settings: Settings, records: Arc<dyn RunRecords>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            settings,
-            records,
-            clock,
-            running: Arc::default(),
-        }
+        Self { settings, records, clock, running: Arc::default() }
     }
 
     fn journal(&self, spec: &RunSpec, slot: &Slot) -> Journal {
@@ -145,10 +140,7 @@ impl TestRuns for CommandRunner {
             }
             Err(error) => {
                 journal.end(1, RunStatus::Stopped).await;
-                Err(Fault::Unavailable {
-                    doing: "start the test command".into(),
-                    detail: error.to_string(),
-                })
+                Err(Fault::Unavailable { doing: "start the test command".into(), detail: error.to_string() })
             }
         }
     }

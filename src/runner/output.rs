@@ -64,17 +64,9 @@ pub(super) struct Capture {
 
 impl Capture {
     /// Starts to read `pipe` into a new file `log` of at most `most` bytes.
-    pub(super) fn start(
-        pipe: impl Into<OwnedFd>,
-        log: PathBuf,
-        most: u64,
-        printed: Arc<Printed>,
-    ) -> io::Result<Self> {
+    pub(super) fn start(pipe: impl Into<OwnedFd>, log: PathBuf, most: u64, printed: Arc<Printed>) -> io::Result<Self> {
         let pipe = Receiver::from_owned_fd(pipe.into())?;
-        let capture = Self {
-            drained: CancellationToken::new(),
-            enough: CancellationToken::new(),
-        };
+        let capture = Self { drained: CancellationToken::new(), enough: CancellationToken::new() };
         let enough = capture.enough.clone();
         // The guard also tells when the reading panics.
         let drained = capture.drained.clone().drop_guard();
@@ -106,12 +98,7 @@ impl Drop for Capture {
     }
 }
 
-async fn read_all(
-    mut pipe: Receiver,
-    mut log: Log,
-    printed: &Printed,
-    enough: &CancellationToken,
-) -> io::Result<()> {
+async fn read_all(mut pipe: Receiver, mut log: Log, printed: &Printed, enough: &CancellationToken) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = tokio::select! {
@@ -140,11 +127,7 @@ impl Log {
         if let Err(error) = &file {
             warn!(%error, path = %path.display(), "the log of a test run could not be made");
         }
-        Self {
-            file: file.ok(),
-            room: most,
-            most,
-        }
+        Self { file: file.ok(), room: most, most }
     }
 
     async fn add(&mut self, bytes: &[u8]) {

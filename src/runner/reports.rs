@@ -21,11 +21,8 @@ const MOST_REPORT_FILES: usize = 10_000;
 const MOST_FAILED_TESTS: usize = 50;
 
 /// The glob as people know it from a shell: stars stop at slashes.
-const OPTIONS: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: false,
-};
+const OPTIONS: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
 /// The files that match a glob before the run has begun, each with its length and when it was changed. The input
 /// artifact may hold reports of earlier tests: they are not this run's, and must not make it pass or fail.
@@ -100,15 +97,13 @@ impl Findings {
         self.totals.failed += report.totals.failed;
         self.totals.skipped += report.totals.skipped;
         let room = MOST_FAILED_TESTS.saturating_sub(self.failed_tests.len());
-        self.failed_tests
-            .extend(report.failed.into_iter().take(room));
+        self.failed_tests.extend(report.failed.into_iter().take(room));
     }
 
     /// The first problem is told: the others mostly have the same cause.
     fn refuse(&mut self, work: &Path, path: &Path, why: &str) {
         let shown = path.strip_prefix(work).unwrap_or(path).display();
-        self.problem
-            .get_or_insert_with(|| format!("report {shown} cannot be read: {why}"));
+        self.problem.get_or_insert_with(|| format!("report {shown} cannot be read: {why}"));
     }
 
     fn nothing_tested(&self, pattern: &str, old: usize) -> Option<String> {
@@ -119,9 +114,7 @@ impl Findings {
             let files = self.files.len();
             format!("no test is in the {files} report(s) that match \"{pattern}\"")
         } else if old > 0 {
-            format!(
-                "the run wrote no report: the {old} file(s) that match \"{pattern}\" were there before it began"
-            )
+            format!("the run wrote no report: the {old} file(s) that match \"{pattern}\" were there before it began")
         } else {
             format!("the run wrote no report: no file matches \"{pattern}\"")
         })
@@ -172,9 +165,7 @@ fn state_of(metadata: &Metadata) -> (u64, Option<SystemTime>) {
 }
 
 fn matching(work: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
-    let stays = Path::new(pattern)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let stays = Path::new(pattern).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if pattern.is_empty() || !stays {
         return Err(format!(
             "\"{pattern}\" cannot be used to find reports: it must be relative and cannot hold \"..\""
@@ -184,16 +175,13 @@ fn matching(work: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
         return Err("the directory in which the command ran has a name that is not UTF-8".into());
     };
     let whole = format!("{}/{pattern}", Pattern::escape(work));
-    let found = glob_with(&whole, OPTIONS)
-        .map_err(|e| format!("\"{pattern}\" is not a glob: {}", e.msg))?;
+    let found = glob_with(&whole, OPTIONS).map_err(|e| format!("\"{pattern}\" is not a glob: {}", e.msg))?;
     let paths: Vec<PathBuf> = found
         .take(MOST_REPORT_FILES + 1)
         .collect::<Result<_, _>>()
         .map_err(|e| format!("reports cannot be looked for: {e}"))?;
     if paths.len() > MOST_REPORT_FILES {
-        return Err(format!(
-            "more than {MOST_REPORT_FILES} files match \"{pattern}\""
-        ));
+        return Err(format!("more than {MOST_REPORT_FILES} files match \"{pattern}\""));
     }
     Ok(paths)
 }

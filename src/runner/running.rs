@@ -63,11 +63,7 @@ impl Running {
             return Claim::Full;
         }
         let (alive, ended) = watch::channel(());
-        let watched = Watched {
-            stop: CancellationToken::new(),
-            printed: Arc::default(),
-            ended,
-        };
+        let watched = Watched { stop: CancellationToken::new(), printed: Arc::default(), ended };
         let slot = Slot {
             running: Arc::clone(self),
             run: run.clone(),

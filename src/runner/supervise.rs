@@ -58,24 +58,13 @@ impl Supervised {
         let before = match &spec.reports {
             Some(pattern) => {
                 let (work, pattern) = (spec.work.clone(), pattern.clone());
-                spawn_blocking(move || reports::before(&work, &pattern))
-                    .await
-                    .unwrap_or_default()
+                spawn_blocking(move || reports::before(&work, &pattern)).await.unwrap_or_default()
             }
             None => Before::new(),
         };
         let (group, capture, draft) = start_command(&spec, settings, &slot)?;
         let started_at = moment(journal.clock.now());
-        Ok(Self {
-            spec,
-            journal,
-            group,
-            capture,
-            draft,
-            before,
-            started_at,
-            slot,
-        })
+        Ok(Self { spec, journal, group, capture, draft, before, started_at, slot })
     }
 
     /// Which run it is.
@@ -108,12 +97,7 @@ impl Supervised {
     }
 
     async fn until_over(&mut self) -> Over {
-        let Self {
-            group,
-            capture,
-            journal,
-            ..
-        } = self;
+        let Self { group, capture, journal, .. } = self;
         let (clock, pace) = (&*journal.clock, journal.pace);
         let why = tokio::select! {
             biased;
@@ -149,13 +133,7 @@ impl Supervised {
         let findings = self.findings().await;
         let end = self.end(&over, findings.as_ref());
         let files = findings.map(|findings| findings.files).unwrap_or_default();
-        let Self {
-            mut spec,
-            journal,
-            draft,
-            slot,
-            ..
-        } = self;
+        let Self { mut spec, journal, draft, slot, .. } = self;
         let tested = certificate(std::mem::take(&mut spec.certificate), &slot.run, &end);
         let work = spec.work.clone();
         match spawn_blocking(move || draft.finish(&tested, &work, &files)).await {
@@ -167,10 +145,7 @@ impl Supervised {
     }
 
     fn leave(self) -> Remains {
-        Remains {
-            spec: self.spec,
-            slot: self.slot,
-        }
+        Remains { spec: self.spec, slot: self.slot }
     }
 
     async fn findings(&self) -> Option<Findings> {
@@ -215,11 +190,7 @@ impl Remains {
     }
 }
 
-fn start_command(
-    spec: &RunSpec,
-    settings: &Settings,
-    slot: &Slot,
-) -> io::Result<(Group, Capture, Draft)> {
+fn start_command(spec: &RunSpec, settings: &Settings, slot: &Slot) -> io::Result<(Group, Capture, Draft)> {
     let draft = Draft::new(spec.home.path())?;
     let (group, pipe) = Group::start(spec, &settings.path)?;
     let printed = Arc::clone(&slot.printed);
@@ -228,6 +199,5 @@ fn start_command(
 }
 
 fn moment(time: SystemTime) -> Moment {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -13,18 +13,12 @@ pub(super) fn readable(bytes: &[u8]) -> String {
 
 /// The last line that says something; a progress bar's carriage returns begin lines, too.
 pub(super) fn last_line(text: &str) -> &str {
-    text.rsplit(['\n', '\r'])
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default()
+    text.rsplit(['\n', '\r']).map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
 /// The first line that says something.
 pub(super) fn first_line(text: &str) -> &str {
-    text.lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default()
+    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
 /// The first `most` characters, with an ellipsis as the last of them where something was cut.
@@ -39,9 +33,7 @@ pub(super) fn start_of(text: &str, most: usize) -> String {
 /// The last `most` characters.
 pub(super) fn end_of(text: &str, most: usize) -> &str {
     let too_many = text.chars().count().saturating_sub(most);
-    text.char_indices()
-        .nth(too_many)
-        .map_or("", |(start, _)| &text[start..])
+    text.char_indices().nth(too_many).map_or("", |(start, _)| &text[start..])
 }
 
 #[cfg(test)]

@@ -10,9 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::release::reach::Pin;
-use crate::release::{
-    Moment, RunOutcome, Service, ServiceName, Stage, StageName, State, Version, VersionRef,
-};
+use crate::release::{Moment, RunOutcome, Service, ServiceName, Stage, StageName, State, Version, VersionRef};
 
 pub use explain::explain;
 pub use table::table;
@@ -81,9 +79,7 @@ impl StageReport {
         Self {
             stage: stage.name.clone(),
             seq: stage.seq,
-            services: services
-                .map(|(name, service)| service_report(stage, name, service))
-                .collect(),
+            services: services.map(|(name, service)| service_report(stage, name, service)).collect(),
         }
     }
 }
@@ -94,10 +90,7 @@ type Pins = BTreeMap<VersionRef, BTreeSet<Pin>>;
 fn service_report(stage: &Stage, name: &ServiceName, service: &Service) -> ServiceReport {
     let pins = stage.pins();
     let report = |version: &Version| {
-        let of = VersionRef {
-            service: name.clone(),
-            version: version.id.clone(),
-        };
+        let of = VersionRef { service: name.clone(), version: version.id.clone() };
         version_report(stage, &pins, (&of, version))
     };
     let mut in_order: Vec<&Version> = service.versions.values().collect();
@@ -105,12 +98,7 @@ fn service_report(stage: &Stage, name: &ServiceName, service: &Service) -> Servi
     let is_kept = |version: &Version| service.previous.contains(&version.id);
     let is_live = |version: &Version| service.live.as_ref() == Some(&version.id);
     let pick = |wanted: &dyn Fn(&Version) -> bool| -> Vec<VersionReport> {
-        in_order
-            .iter()
-            .copied()
-            .filter(|version| wanted(version))
-            .map(report)
-            .collect()
+        in_order.iter().copied().filter(|version| wanted(version)).map(report).collect()
     };
     let mut previous = pick(&is_kept);
     previous.reverse();
@@ -120,21 +108,12 @@ fn service_report(stage: &Stage, name: &ServiceName, service: &Service) -> Servi
         live: pick(&is_live).pop(),
         blues: pick(&|version| version.state.is_on_its_way()),
         previous,
-        others: pick(&|version| {
-            !version.state.is_on_its_way() && !is_kept(version) && !is_live(version)
-        }),
+        others: pick(&|version| !version.state.is_on_its_way() && !is_kept(version) && !is_live(version)),
     }
 }
 
-fn version_report(
-    stage: &Stage,
-    pins: &Pins,
-    (of, version): (&VersionRef, &Version),
-) -> VersionReport {
-    let others = version
-        .view
-        .iter()
-        .filter(|(service, _)| **service != of.service);
+fn version_report(stage: &Stage, pins: &Pins, (of, version): (&VersionRef, &Version)) -> VersionReport {
+    let others = version.view.iter().filter(|(service, _)| **service != of.service);
     let behind = stage.behind().into_iter().filter(|behind| behind.of == *of);
     let debts = stage.debts().into_iter();
     let untested_with = debts.filter_map(|debt| match (debt.caller == *of, debt.called == *of) {
@@ -147,15 +126,8 @@ fn version_report(
         state: version.state,
         waits_for: waits_for(version),
         stack: version.stack.name.clone(),
-        view: others
-            .map(|(service, id)| format!("{service} {id}"))
-            .collect(),
-        pinned_by: pins
-            .get(of)
-            .into_iter()
-            .flatten()
-            .filter_map(pinned_by)
-            .collect(),
+        view: others.map(|(service, id)| format!("{service} {id}")).collect(),
+        pinned_by: pins.get(of).into_iter().flatten().filter_map(pinned_by).collect(),
         behind: behind.map(|behind| behind.wired_to.to_string()).collect(),
         untested_with: untested_with.collect(),
         created_at: version.created_at,
@@ -178,9 +150,7 @@ fn waits_for(version: &Version) -> Option<String> {
         (State::Creating, _) => "its stack",
         (State::Blue, Some(RunOutcome::Running)) => "its tests to end",
         (State::Blue, Some(RunOutcome::Failed)) => "a retry: its tests failed",
-        (State::Blue, Some(RunOutcome::Passed | RunOutcome::Invalid) | None) => {
-            "its tests to start"
-        }
+        (State::Blue, Some(RunOutcome::Passed | RunOutcome::Invalid) | None) => "its tests to start",
         (State::Tested | State::Promoting, _) => "its promotion",
         (State::Live | State::Previous | State::Abandoned | State::Retiring, _) => return None,
     };

@@ -15,16 +15,13 @@ pub fn table(report: &StageReport, now: Moment, width: Option<u16>) -> String {
         return format!("Stage {}: nothing was released into it yet.", report.stage);
     }
     let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header([
-            "SERVICE",
-            "LIVE",
-            "BLUE, AND WHAT IT WAITS FOR",
-            "PREVIOUS",
-            "PINNED BY OTHERS",
-        ]);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header([
+        "SERVICE",
+        "LIVE",
+        "BLUE, AND WHAT IT WAITS FOR",
+        "PREVIOUS",
+        "PINNED BY OTHERS",
+    ]);
     if let Some(width) = width {
         table.set_width(width);
     }
@@ -35,21 +32,12 @@ pub fn table(report: &StageReport, now: Moment, width: Option<u16>) -> String {
 }
 
 fn row(service: &ServiceReport, now: Moment) -> [String; 5] {
-    let others = service
-        .others
-        .iter()
-        .map(|version| format!("{} ({:?})", version.version, version.state));
+    let others = service.others.iter().map(|version| format!("{} ({:?})", version.version, version.state));
     [
         service.service.to_string(),
         lines(service.live.iter().map(|version| live(version, now))),
         lines(service.blues.iter().map(blue)),
-        lines(
-            service
-                .previous
-                .iter()
-                .map(|version| version.version.clone())
-                .chain(others),
-        ),
+        lines(service.previous.iter().map(|version| version.version.clone()).chain(others)),
         lines(all(service).flat_map(pins)),
     ]
 }
@@ -61,48 +49,28 @@ fn live(version: &VersionReport, now: Moment) -> String {
         text.push_str(&format!("\n  behind: calls {}", version.behind.join(", ")));
     }
     if !version.untested_with.is_empty() {
-        text.push_str(&format!(
-            "\n  not tested with {}",
-            version.untested_with.join(", ")
-        ));
+        text.push_str(&format!("\n  not tested with {}", version.untested_with.join(", ")));
     }
     text
 }
 
 fn blue(version: &VersionReport) -> String {
     let waits_for = version.waits_for.as_deref().unwrap_or("nothing");
-    let view = if version.view.is_empty() {
-        String::new()
-    } else {
-        format!("\n  with {}", version.view.join(", "))
-    };
+    let view = if version.view.is_empty() { String::new() } else { format!("\n  with {}", version.view.join(", ")) };
     format!("{}: {waits_for}{view}", version.version)
 }
 
 fn pins(version: &VersionReport) -> Vec<String> {
-    version
-        .pinned_by
-        .iter()
-        .map(|by| format!("{} by {by}", version.version))
-        .collect()
+    version.pinned_by.iter().map(|by| format!("{} by {by}", version.version)).collect()
 }
 
 fn all(service: &ServiceReport) -> impl Iterator<Item = &VersionReport> {
-    service
-        .live
-        .iter()
-        .chain(&service.blues)
-        .chain(&service.previous)
-        .chain(&service.others)
+    service.live.iter().chain(&service.blues).chain(&service.previous).chain(&service.others)
 }
 
 fn lines(cells: impl Iterator<Item = String>) -> String {
     let text = cells.collect::<Vec<_>>().join("\n");
-    if text.is_empty() {
-        "–".to_owned()
-    } else {
-        text
-    }
+    if text.is_empty() { "–".to_owned() } else { text }
 }
 
 /// How long ago, in the largest unit that still tells something.
@@ -125,17 +93,11 @@ mod tests {
     #[test]
     fn an_empty_stage_says_so() {
         let report = StageReport::of(&Stage::empty("test".parse().unwrap()));
-        assert_eq!(
-            table(&report, 0, None),
-            "Stage test: nothing was released into it yet."
-        );
+        assert_eq!(table(&report, 0, None), "Stage test: nothing was released into it yet.");
     }
 
     #[test]
     fn ages_are_told_in_the_unit_that_fits() {
-        assert_eq!(
-            [59, 60, 7_199, 7_200, 172_800].map(age),
-            ["59 s", "1 min", "119 min", "2 h", "2 d"]
-        );
+        assert_eq!([59, 60, 7_199, 7_200, 172_800].map(age), ["59 s", "1 min", "119 min", "2 h", "2 d"]);
     }
 }

@@ -61,12 +61,7 @@ impl Worker {
     #[must_use]
     pub fn new(ports: Ports, settings: Settings) -> Self {
         let slots = Arc::new(Semaphore::new(settings.slots));
-        Self {
-            ports,
-            settings,
-            slots,
-            jobs: TaskTracker::new(),
-        }
+        Self { ports, settings, slots, jobs: TaskTracker::new() }
     }
 
     /// Works until `stopping` is cancelled, then hands every held job over. `cancelled` cuts that short.
@@ -74,10 +69,7 @@ impl Worker {
         let sweeping = sweeping::run(&self.ports, &self.settings, &stopping);
         let polling = self.poll_until(&stopping);
         tokio::join!(polling, sweeping);
-        tracing::info!(
-            held = self.jobs.len(),
-            "stopping: no new jobs; handing over those that are held"
-        );
+        tracing::info!(held = self.jobs.len(), "stopping: no new jobs; handing over those that are held");
         self.jobs.close();
         tokio::select! {
             () = self.jobs.wait() => {}
@@ -86,10 +78,6 @@ impl Worker {
         }
         let held = self.jobs.len();
         self.ports.test_runs.stop_all().await;
-        if held == 0 {
-            Ended::Cleanly
-        } else {
-            Ended::WithJobsHeld(held)
-        }
+        if held == 0 { Ended::Cleanly } else { Ended::WithJobsHeld(held) }
     }
 }

@@ -42,10 +42,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(pacing: Pacing) -> Self {
-        Self {
-            pacing,
-            pause: pacing.busy,
-        }
+        Self { pacing, pause: pacing.busy }
     }
 
     /// The pause after a round.
@@ -56,10 +53,7 @@ impl Pace {
                 return Duration::ZERO;
             }
             Round::Busy => self.pacing.busy,
-            Round::Quiet => self
-                .pause
-                .mul_f64(CALMER)
-                .clamp(self.pacing.busy, self.pacing.idle),
+            Round::Quiet => self.pause.mul_f64(CALMER).clamp(self.pacing.busy, self.pacing.idle),
             Round::Faulty => (self.pause * BACK_OFF).max(self.pacing.busy).min(LONGEST),
         };
         self.pause
@@ -70,10 +64,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const PACING: Pacing = Pacing {
-        busy: Duration::from_secs(1),
-        idle: Duration::from_secs(10),
-    };
+    const PACING: Pacing = Pacing { busy: Duration::from_secs(1), idle: Duration::from_secs(10) };
 
     #[test]
     fn it_asks_again_at_once_after_a_full_batch() {

@@ -42,9 +42,7 @@ impl Worker {
                 Ok(offers) => {
                     found += offers.len();
                     full |= offers.len() >= free;
-                    offers
-                        .into_iter()
-                        .for_each(|offered| self.take(offered, stopping));
+                    offers.into_iter().for_each(|offered| self.take(offered, stopping));
                 }
                 Err(fault) => {
                     faulty = true;

@@ -65,11 +65,7 @@ impl Serving {
     }
 
     async fn decide(&self, job: &Job) -> Verdict {
-        let hold = Hold::new(
-            self.ports.clock.clone(),
-            self.longest_hold,
-            self.stopping.clone(),
-        );
+        let hold = Hold::new(self.ports.clock.clone(), self.longest_hold, self.stopping.clone());
         let acting = AssertUnwindSafe(actions::act(&self.ports, self.limits, job, &hold));
         match acting.catch_unwind().await {
             Ok(verdict) => verdict,
@@ -108,10 +104,7 @@ impl Serving {
                 return Err(fault);
             }
             tracing::warn!(%fault, attempt, "could not report the verdict; trying again");
-            self.ports
-                .clock
-                .sleep(self.ports.dice.jittered(pause))
-                .await;
+            self.ports.clock.sleep(self.ports.dice.jittered(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             attempt += 1;
         }
@@ -146,7 +139,5 @@ fn log(verdict: &Verdict) {
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let literal = panic.downcast_ref::<&str>().copied();
-    literal
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without words")
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words")
 }

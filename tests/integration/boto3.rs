@@ -7,30 +7,12 @@ use crate::{bluestage, sample_world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_finds_every_operation_of_the_local_codepipeline_as_documented() {
-    let quick = [
-        "--redelivery-seconds",
-        "1",
-        "--continuation-seconds",
-        "0.5",
-        "--source-poll-seconds",
-        "0.5",
-    ];
-    let options = Options {
-        local_flags: quick.map(str::to_owned).to_vec(),
-        ..Options::default()
-    };
+    let quick = ["--redelivery-seconds", "1", "--continuation-seconds", "0.5", "--source-poll-seconds", "0.5"];
+    let options = Options { local_flags: quick.map(str::to_owned).to_vec(), ..Options::default() };
     let world = World::start(&bluestage(), options).await;
-    let output = script(
-        &world,
-        "local_codepipeline.py",
-        &["--endpoint-url", &world.codepipeline_url],
-    );
+    let output = script(&world, "local_codepipeline.py", &["--endpoint-url", &world.codepipeline_url]);
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{told}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(told.ends_with("all checks held\n"), "{told}");
 }
 
@@ -40,22 +22,10 @@ async fn boto3_reads_a_release_as_the_console_shows_it() {
     world.push("billing", &Source::sample("billing")).await;
     let output = script(&world, "read_a_release.py", &["billing"]);
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{told}\n{}\n{}",
-        String::from_utf8_lossy(&output.stderr),
-        world.logs()
-    );
+    assert!(output.status.success(), "{told}\n{}\n{}", String::from_utf8_lossy(&output.stderr), world.logs());
     let live = world.stage().await;
     let live = live.live(&"billing".parse().unwrap()).unwrap();
-    assert_eq!(
-        told,
-        format!(
-            "{} is live in {}\n",
-            live.id,
-            live.stack.id.as_deref().unwrap()
-        )
-    );
+    assert_eq!(told, format!("{} is live in {}\n", live.id, live.stack.id.as_deref().unwrap()));
 }
 
 fn script(world: &World, name: &str, arguments: &[&str]) -> Output {

@@ -26,9 +26,7 @@ impl Canned {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let asked = Asked::default();
-        let router = Router::new()
-            .fallback(answer)
-            .with_state(Arc::clone(&asked));
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&asked));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { asked, address }
     }
@@ -51,17 +49,8 @@ impl Canned {
     }
 }
 
-async fn answer(
-    State(asked): State<Asked>,
-    method: Method,
-    headers: HeaderMap,
-    body: Bytes,
-) -> (StatusCode, String) {
-    let text = |name| {
-        headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
-    };
+async fn answer(State(asked): State<Asked>, method: Method, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+    let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap());
     if method == Method::GET {
         return artifact(text("authorization"));
     }

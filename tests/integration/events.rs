@@ -10,21 +10,13 @@ use crate::world_with_actions;
 async fn subscribers(world: &World, service: &str) -> Vec<String> {
     let stage = world.stage().await;
     let mut subscribers = Vec::new();
-    for (of, version) in stage
-        .all_versions()
-        .filter(|(of, _)| of.service.as_str() == service)
-    {
-        let resources = world
-            .cloudformation()
-            .describe_stack_resources()
-            .stack_name(&version.stack.name);
+    for (of, version) in stage.all_versions().filter(|(of, _)| of.service.as_str() == service) {
+        let resources = world.cloudformation().describe_stack_resources().stack_name(&version.stack.name);
         let Ok(told) = resources.send().await else {
             continue; // Not made yet.
         };
         let subscribes = told.stack_resources().iter().any(|resource| {
-            let is_there = resource
-                .resource_status()
-                .is_some_and(|status| !status.as_str().starts_with("DELETE"));
+            let is_there = resource.resource_status().is_some_and(|status| !status.as_str().starts_with("DELETE"));
             resource.logical_resource_id() == Some("Subscription") && is_there
         });
         if subscribes {
@@ -39,48 +31,22 @@ async fn at_most_one_version_gets_the_events_and_they_follow_a_switch_back() {
     let world = world_with_actions().await;
     create(&world, "mailer", (None, "true")).await;
     let first = go_live(&world, "mailer", &with_events()).await;
-    assert_eq!(
-        subscribers(&world, "mailer").await,
-        std::slice::from_ref(&first)
-    );
+    assert_eq!(subscribers(&world, "mailer").await, std::slice::from_ref(&first));
 
-    let execution = world
-        .release("mailer", &with_events().with("note", "2"))
-        .await;
+    let execution = world.release("mailer", &with_events().with("note", "2")).await;
     while world.execution_status("mailer", &execution).await.as_str() == "InProgress" {
         let now = subscribers(&world, "mailer").await;
         assert!(now.len() <= 1, "two get the events: {now:?}");
     }
     let outcome = world.await_execution("mailer", &execution).await;
     let promoted = outcome.succeeded().action("Promote");
-    assert!(
-        promoted.summary.contains("nobody got any for"),
-        "{}",
-        promoted.summary
-    );
-    assert_eq!(
-        subscribers(&world, "mailer").await,
-        [promoted.variables["Version"].clone()]
-    );
+    assert!(promoted.summary.contains("nobody got any for"), "{}", promoted.summary);
+    assert_eq!(subscribers(&world, "mailer").await, [promoted.variables["Version"].clone()]);
 
-    let switched = world.bluestage(&[
-        "switch-back",
-        "mailer",
-        "--stage",
-        "test",
-        "--reason",
-        "it sends twice",
-    ]);
+    let switched = world.bluestage(&["switch-back", "mailer", "--stage", "test", "--reason", "it sends twice"]);
     let told = String::from_utf8_lossy(&switched.stdout);
-    assert!(
-        switched.status.success(),
-        "{}",
-        String::from_utf8_lossy(&switched.stderr)
-    );
-    assert!(
-        told.contains(&format!("mailer {first} is live in stage test")),
-        "{told}"
-    );
+    assert!(switched.status.success(), "{}", String::from_utf8_lossy(&switched.stderr));
+    assert!(told.contains(&format!("mailer {first} is live in stage test")), "{told}");
     assert!(told.contains("The events follow: done."), "{told}");
     assert_eq!(subscribers(&world, "mailer").await, [first]);
 }
@@ -93,29 +59,16 @@ async fn a_hand_over_waits_for_the_blues_that_use_what_is_live() {
     let first = go_live(&world, "mailer", &with_events()).await;
     let orders = world.release("orders", &crate::probe::plain()).await;
     let is_tested = |stage: &bluestage::release::Stage| {
-        stage
-            .all_versions()
-            .any(|(of, version)| of.service.as_str() == "orders" && version.run.is_some())
+        stage.all_versions().any(|(of, version)| of.service.as_str() == "orders" && version.run.is_some())
     };
-    world
-        .await_stage("the tests of orders run", is_tested)
-        .await;
+    world.await_stage("the tests of orders run", is_tested).await;
 
-    let mailer = world
-        .release("mailer", &with_events().with("note", "2"))
-        .await;
+    let mailer = world.release("mailer", &with_events().with("note", "2")).await;
     let is_barred = |stage: &bluestage::release::Stage| {
-        stage
-            .services
-            .iter()
-            .any(|(name, service)| name.as_str() == "mailer" && service.barrier.is_some())
+        stage.services.iter().any(|(name, service)| name.as_str() == "mailer" && service.barrier.is_some())
     };
     world.await_stage("the barrier is raised", is_barred).await;
-    assert_eq!(
-        subscribers(&world, "mailer").await,
-        [first],
-        "unchanged while orders is tested with it"
-    );
+    assert_eq!(subscribers(&world, "mailer").await, [first], "unchanged while orders is tested with it");
     tokio::time::timeout(Duration::from_secs(60), async {
         world.await_execution("mailer", &mailer).await.succeeded();
     })
@@ -123,10 +76,5 @@ async fn a_hand_over_waits_for_the_blues_that_use_what_is_live() {
     .expect("the promotion goes on once orders has ended");
     // Orders either went live before, or was refused for skew; it was never disturbed: its tests passed.
     let outcome = world.await_execution("orders", &orders).await;
-    assert_eq!(
-        outcome.action("RunIsolatedTests").status,
-        "Succeeded",
-        "{:#?}",
-        outcome.actions
-    );
+    assert_eq!(outcome.action("RunIsolatedTests").status, "Succeeded", "{:#?}", outcome.actions);
 }

@@ -15,9 +15,7 @@ use aws_sdk_codepipeline::types::{
 };
 use bluestage::clock::SystemClock;
 use bluestage::dice::Dice;
-use bluestage::local::{
-    self, JobCredentials, Local, Object, ObjectKey, Objects, ObjectsError, Revision, Settings,
-};
+use bluestage::local::{self, JobCredentials, Local, Object, ObjectKey, Objects, ObjectsError, Revision, Settings};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -40,18 +38,10 @@ impl Objects for InMemory {
         let stored = self.0.lock().unwrap();
         let found = stored.get(&(object.bucket.clone(), object.key.clone()));
         let etag = format!("{:?}", found.ok_or(ObjectsError::NotFound)?);
-        Ok(Revision {
-            etag,
-            version_id: None,
-        })
+        Ok(Revision { etag, version_id: None })
     }
 
-    async fn write(
-        &self,
-        object: &ObjectKey,
-        bytes: Vec<u8>,
-        _: Option<&str>,
-    ) -> Result<(), ObjectsError> {
+    async fn write(&self, object: &ObjectKey, bytes: Vec<u8>, _: Option<&str>) -> Result<(), ObjectsError> {
         let key = (object.bucket.clone(), object.key.clone());
         self.0.lock().unwrap().insert(key, bytes);
         Ok(())
@@ -96,64 +86,35 @@ impl World {
         let clock = Arc::new(SystemClock::start());
         let shared: Arc<dyn Objects> = Arc::<InMemory>::clone(&objects);
         let local = Arc::new(Local::new(settings, shared, clock, Dice::seeded(7)));
-        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/integration/local_codepipeline_files");
+        let directory =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/local_codepipeline_files");
         let parameters = [("Service".to_owned(), "orders".to_owned())];
         let loaded = local.load(&[directory], &parameters).unwrap();
         assert_eq!(loaded.pipelines, ["orders-pipeline"]);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let server = tokio::spawn(local::serve(
-            listener,
-            local,
-            stop.clone().cancelled_owned(),
-        ));
-        Self {
-            client: client(endpoint),
-            objects,
-            stop,
-            server,
-        }
+        let server = tokio::spawn(local::serve(listener, local, stop.clone().cancelled_owned()));
+        Self { client: client(endpoint), objects, stop, server }
     }
 
     async fn job(&self) -> Job {
         let asked = async {
             loop {
-                let polled = self
-                    .client
-                    .poll_for_jobs()
-                    .action_type_id(type_id())
-                    .send()
-                    .await
-                    .unwrap();
+                let polled = self.client.poll_for_jobs().action_type_id(type_id()).send().await.unwrap();
                 if let Some(job) = polled.jobs().first() {
                     return job.clone();
                 }
             }
         };
-        let job = tokio::time::timeout(PATIENCE, asked)
-            .await
-            .expect("a job in time");
+        let job = tokio::time::timeout(PATIENCE, asked).await.expect("a job in time");
         let (id, nonce) = (job.id().unwrap(), job.nonce().unwrap());
-        self.client
-            .acknowledge_job()
-            .job_id(id)
-            .nonce(nonce)
-            .send()
-            .await
-            .unwrap();
+        self.client.acknowledge_job().job_id(id).nonce(nonce).send().await.unwrap();
         job
     }
 
     async fn start_execution(&self) -> String {
-        let started = self
-            .client
-            .start_pipeline_execution()
-            .name("orders-pipeline")
-            .send()
-            .await
-            .unwrap();
+        let started = self.client.start_pipeline_execution().name("orders-pipeline").send().await.unwrap();
         started.pipeline_execution_id().unwrap().to_owned()
     }
 
@@ -164,20 +125,14 @@ impl World {
     }
 
     async fn status(&self, execution: &str) -> Option<PipelineExecutionStatus> {
-        let asked = self
-            .client
-            .get_pipeline_execution()
-            .pipeline_name("orders-pipeline");
+        let asked = self.client.get_pipeline_execution().pipeline_name("orders-pipeline");
         let answer = asked.pipeline_execution_id(execution).send().await.unwrap();
         answer.pipeline_execution().unwrap().status().cloned()
     }
 
     fn stored(&self, artifact: &Artifact) -> Vec<u8> {
         let place = artifact.location().unwrap().s3_location().unwrap();
-        let key = (
-            place.bucket_name().to_owned(),
-            place.object_key().to_owned(),
-        );
+        let key = (place.bucket_name().to_owned(), place.object_key().to_owned());
         self.objects.0.lock().unwrap()[&key].clone()
     }
 
@@ -230,22 +185,11 @@ async fn refusals_arrive_as_the_modelled_errors_of_the_sdk() {
     world.success(&job).send().await.unwrap();
     let again = world.success(&job).send().await.unwrap_err();
     let again = again.into_service_error();
-    assert!(
-        matches!(again, PutJobSuccessResultError::InvalidJobStateException(_)),
-        "{again:?}"
-    );
-    let count = ArtifactDetails::builder()
-        .minimum_count(0)
-        .maximum_count(5)
-        .build();
-    let made = world
-        .client
-        .create_custom_action_type()
-        .category(ActionCategory::Test);
+    assert!(matches!(again, PutJobSuccessResultError::InvalidJobStateException(_)), "{again:?}");
+    let count = ArtifactDetails::builder().minimum_count(0).maximum_count(5).build();
+    let made = world.client.create_custom_action_type().category(ActionCategory::Test);
     let made = made.provider("Tester").version("1");
-    let made = made
-        .input_artifact_details(count.clone())
-        .output_artifact_details(count);
+    let made = made.input_artifact_details(count.clone()).output_artifact_details(count);
     let twice = made.send().await.unwrap_err().into_service_error();
     assert!(twice.is_validation_exception(), "{twice:?}");
     world.stop().await;

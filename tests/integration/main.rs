@@ -1,10 +1,7 @@
 //! Tests of the whole: the real worker process, the local CodePipeline over TCP, and `MiniStack`; and the adapters alone,
 //! held to what their ports promise. Names are sentences.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test says that something is wrong by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says that something is wrong by panicking")]
 #![expect(clippy::disallowed_methods, reason = "real processes take real time")]
 
 mod bad_input;
@@ -104,10 +101,7 @@ fn bluestage() -> PathBuf {
 async fn sample_world() -> World {
     let templates = root().join("pipeline-templates");
     let options = Options {
-        pipelines: vec![
-            templates.join("custom-actions.yaml"),
-            templates.join("samples/pipelines"),
-        ],
+        pipelines: vec![templates.join("custom-actions.yaml"), templates.join("samples/pipelines")],
         // A dependency that nobody knows yet is waited for as long as one job is held: on a busy machine 3 s are short.
         worker_flags: ["--hold-seconds", "20"].map(str::to_owned).to_vec(),
         ..Options::default()
@@ -119,10 +113,6 @@ async fn sample_world() -> World {
 async fn world_with_actions() -> World {
     let world = World::with_worker(&bluestage(), Options::default()).await;
     let registered = world.bluestage(&["actions", "register"]);
-    assert!(
-        registered.status.success(),
-        "{}",
-        String::from_utf8_lossy(&registered.stderr)
-    );
+    assert!(registered.status.success(), "{}", String::from_utf8_lossy(&registered.stderr));
     world
 }

@@ -26,12 +26,7 @@ async fn three_services_released_at_once_into_an_empty_stage_all_go_live() {
     every_stack_is_live(&world, &stage).await;
     for (service, outcome) in &outcomes {
         the_console_tells(outcome, &stage, service);
-        the_bundle_tells(
-            &world,
-            outcome.action("RunIsolatedTests"),
-            (&stage, service),
-        )
-        .await;
+        the_bundle_tells(&world, outcome.action("RunIsolatedTests"), (&stage, service)).await;
     }
 }
 
@@ -40,11 +35,7 @@ async fn every_stack_is_live(world: &World, stage: &Stage) {
     live.sort();
     assert_eq!(world.stacks().await, live);
     assert_eq!(stage.all_versions().count(), SERVICES.len());
-    assert!(
-        stage
-            .all_versions()
-            .all(|(_, version)| version.state == State::Live)
-    );
+    assert!(stage.all_versions().all(|(_, version)| version.state == State::Live));
 }
 
 /// What a person sees of each action.
@@ -53,29 +44,17 @@ fn the_console_tells(outcome: &Outcome, stage: &Stage, service: &str) {
     let deploy = outcome.action("DeployBlue");
     assert_eq!(deploy.external_id, stack_id);
     assert!(
-        deploy.summary.contains(&format!(
-            "{service} {version} is blue in stage test, in stack {stack}"
-        )),
+        deploy.summary.contains(&format!("{service} {version} is blue in stage test, in stack {stack}")),
         "{}",
         deploy.summary
     );
-    tells(
-        deploy,
-        &[
-            ("Version", &version),
-            ("StackName", &stack),
-            ("StackId", &stack_id),
-        ],
-    );
+    tells(deploy, &[("Version", &version), ("StackName", &stack), ("StackId", &stack_id)]);
     let api = &deploy.variables["ApiUrl"];
     assert!(api.starts_with("http://127.0.0.1:"), "{api}");
     it_tells_of_the_tests(outcome.action("RunIsolatedTests"));
     let promote = outcome.action("Promote");
     assert_eq!(promote.external_id, version);
-    assert_eq!(
-        promote.summary,
-        format!("{service} {version} is live in stage test.")
-    );
+    assert_eq!(promote.summary, format!("{service} {version} is live in stage test."));
     tells(promote, &[("Version", &version), ("StackName", &stack)]);
 }
 
@@ -84,38 +63,20 @@ fn it_tells_of_the_tests(tests: &ActionReport) {
     tells(tests, &[("Run", &tests.external_id), ("TestsFailed", "0")]);
     let total = &tests.variables["TestsTotal"];
     assert!(total.parse::<u32>().unwrap() >= 5, "{total}");
-    assert!(
-        tests
-            .summary
-            .starts_with(&format!("{total} tests passed in ")),
-        "{}",
-        tests.summary
-    );
+    assert!(tests.summary.starts_with(&format!("{total} tests passed in ")), "{}", tests.summary);
 }
 
 fn tells(report: &ActionReport, variables: &[(&str, &str)]) {
     for (name, value) in variables {
-        assert_eq!(
-            report.variables.get(*name).map(String::as_str),
-            Some(*value),
-            "{report:#?}"
-        );
+        assert_eq!(report.variables.get(*name).map(String::as_str), Some(*value), "{report:#?}");
     }
 }
 
 /// What the run leaves, and that it names the view: the versions that were live, which are the ones that still are.
 async fn the_bundle_tells(world: &World, report: &ActionReport, (stage, service): (&Stage, &str)) {
     let bundle = world.bundle(report).await;
-    assert!(
-        bundle.text("log.txt").contains(" passed"),
-        "{}",
-        bundle.text("log.txt")
-    );
-    assert!(
-        bundle
-            .text("reports/reports/junit.xml")
-            .contains("<testcase ")
-    );
+    assert!(bundle.text("log.txt").contains(" passed"), "{}", bundle.text("log.txt"));
+    assert!(bundle.text("reports/reports/junit.xml").contains("<testcase "));
     let certificate = bundle.certificate();
     assert_eq!(certificate["run"], report.external_id);
     assert_eq!(certificate["passed"], true);
@@ -123,11 +84,7 @@ async fn the_bundle_tells(world: &World, report: &ActionReport, (stage, service)
     assert_eq!(certificate["service"], service);
     names(&certificate["blue"], stage, service);
     let view = certificate["view"].as_object().unwrap();
-    let others: &[&str] = if service == "orders" {
-        &["billing", "inventory"]
-    } else {
-        &[]
-    };
+    let others: &[&str] = if service == "orders" { &["billing", "inventory"] } else { &[] };
     assert_eq!(view.keys().collect::<Vec<_>>(), others, "{service}");
     for other in others {
         names(&view[*other], stage, other);
@@ -144,9 +101,5 @@ fn names(described: &Value, stage: &Stage, service: &str) {
 /// Name, stack name and stack id of the live version.
 fn live(stage: &Stage, service: &str) -> (String, String, String) {
     let live = stage.live(&service.parse().unwrap()).unwrap();
-    (
-        live.id.to_string(),
-        live.stack.name.clone(),
-        live.stack.id.clone().unwrap(),
-    )
+    (live.id.to_string(), live.stack.name.clone(), live.stack.id.clone().unwrap())
 }

@@ -41,9 +41,7 @@ pub(crate) fn with_events() -> Source {
 pub(crate) async fn create(world: &World, name: &str, (wired_to, command): (Option<&str>, &str)) {
     let mut overrides = r#""Version":{"Fn::GetBlue":"Version"}"#.to_owned();
     if let Some(provider) = wired_to {
-        overrides.push_str(&format!(
-            r#","ProviderUrl":{{"Fn::GetLive":["{provider}","Url"]}}"#
-        ));
+        overrides.push_str(&format!(r#","ProviderUrl":{{"Fn::GetLive":["{provider}","Url"]}}"#));
     }
     let options = PipelineOptions::service(name)
         .deploy("ParameterOverrides", &format!("{{{overrides}}}"))

@@ -70,9 +70,7 @@ impl Gate {
     /// variables.
     pub(crate) fn wait_for(&self, name: &str) -> String {
         let file = format!("{}/{name}", self.directory());
-        format!(
-            "n=0; until test -e {file}; do n=$((n+1)); test $n -lt 600 || exit 99; sleep 0.1; done"
-        )
+        format!("n=0; until test -e {file}; do n=$((n+1)); test $n -lt 600 || exit 99; sleep 0.1; done")
     }
 
     /// Opens it for this name.

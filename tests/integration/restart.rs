@@ -14,9 +14,7 @@ async fn an_execution_goes_on_when_its_worker_was_killed_while_the_stack_was_mad
     // While no worker holds the job, one can be killed between two jobs.
     let mut world = queue::world(&["--continuation-seconds", "2"], &[]).await;
     let gate = Gate::closed(&world);
-    world
-        .create_pipeline("slow", &PipelineOptions::service("slow"))
-        .await;
+    world.create_pipeline("slow", &PipelineOptions::service("slow")).await;
     let execution = world.release("slow", &slow::source(&gate)).await;
     slow::await_summary(&world, ("slow", &execution), "is being made").await;
     world.workers[0].kill();
@@ -27,11 +25,7 @@ async fn an_execution_goes_on_when_its_worker_was_killed_while_the_stack_was_mad
     world.start_worker();
     let outcome = world.await_execution("slow", &execution).await;
     outcome.succeeded();
-    assert_eq!(
-        world.stacks().await,
-        before,
-        "the second worker made another stack"
-    );
+    assert_eq!(world.stacks().await, before, "the second worker made another stack");
     assert_eq!(outcome.action("Promote").variables["StackName"], before[0]);
     assert_eq!(world.stage().await.all_versions().count(), 1);
 }
@@ -50,12 +44,7 @@ async fn a_worker_that_is_stopped_hands_its_tests_over_to_another() {
 
     world.workers[0].signal("TERM");
     let ended = world.workers[0].ended(Duration::from_secs(10));
-    assert_eq!(
-        ended.and_then(|status| status.code()),
-        Some(0),
-        "{}",
-        world.logs()
-    );
+    assert_eq!(ended.and_then(|status| status.code()), Some(0), "{}", world.logs());
 
     world.start_worker();
     // Sooner than the tests of a worker that was killed.
@@ -67,11 +56,7 @@ async fn a_worker_that_is_stopped_hands_its_tests_over_to_another() {
     let tests = outcome.action("RunIsolatedTests");
     assert_eq!(tests.variables["Run"], both[1]);
     assert_eq!(world.bundle(tests).await.certificate()["run"], *both[1]);
-    assert_eq!(
-        await_lines(&world, &attempts, (2, SOON)).await.len(),
-        2,
-        "the tests ran a third time"
-    );
+    assert_eq!(await_lines(&world, &attempts, (2, SOON)).await.len(), 2, "the tests ran a third time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,9 +76,7 @@ async fn the_tests_of_a_killed_worker_run_anew_on_another() {
     let first = await_lines(&world, &attempts, (1, SOON)).await.remove(0);
 
     world.start_worker();
-    let second = await_lines(&world, &attempts, (2, Duration::from_secs(40)))
-        .await
-        .remove(1);
+    let second = await_lines(&world, &attempts, (2, Duration::from_secs(40))).await.remove(1);
     // What the killed worker has left behind passes, and nobody hears of it.
     gate.open(&first);
     gate.open(&second);
@@ -105,11 +88,7 @@ async fn the_tests_of_a_killed_worker_run_anew_on_another() {
 }
 
 /// Waits until the file has at least so many lines.
-async fn await_lines(
-    world: &World,
-    file: &std::path::Path,
-    (count, patience): (usize, Duration),
-) -> Vec<String> {
+async fn await_lines(world: &World, file: &std::path::Path, (count, patience): (usize, Duration)) -> Vec<String> {
     let deadline = Instant::now() + patience;
     loop {
         let text = std::fs::read_to_string(file).unwrap_or_default();

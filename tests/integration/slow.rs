@@ -39,18 +39,11 @@ pub(crate) fn source(gate: &Gate) -> Source {
 }
 
 /// Waits until the console shows this of the running action.
-pub(crate) async fn await_summary(
-    world: &World,
-    (pipeline, execution): (&str, &str),
-    wanted: &str,
-) {
+pub(crate) async fn await_summary(world: &World, (pipeline, execution): (&str, &str), wanted: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let reports = world.action_reports(pipeline, execution).await;
-        if reports
-            .values()
-            .any(|report| report.summary.contains(wanted))
-        {
+        if reports.values().any(|report| report.summary.contains(wanted)) {
             return;
         }
         assert!(Instant::now() < deadline, "{reports:#?}\n{}", world.logs());

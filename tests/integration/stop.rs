@@ -10,10 +10,7 @@ use crate::world::{PipelineOptions, World};
 async fn the_tests_of_an_execution_that_is_stopped_are_ended_and_its_stack_goes() {
     let world = queue::world(&[], &[]).await;
     let beat = world.home.path().join("beat");
-    let command = format!(
-        "for n in $(seq 600); do echo $n > {}; sleep 0.1; done",
-        beat.display()
-    );
+    let command = format!("for n in $(seq 600); do echo $n > {}; sleep 0.1; done", beat.display());
     let options = PipelineOptions::service("shop").test("Command", &command);
     world.create_pipeline("shop", &options).await;
     let execution = world.release("shop", &queue::source()).await;
@@ -36,18 +33,14 @@ async fn the_tests_of_an_execution_that_is_stopped_are_ended_and_its_stack_goes(
 async fn a_stack_that_was_being_made_when_its_execution_was_stopped_goes_when_it_is_made() {
     let world = queue::world(&[], &[]).await;
     let gate = Gate::closed(&world);
-    world
-        .create_pipeline("slow", &PipelineOptions::service("slow"))
-        .await;
+    world.create_pipeline("slow", &PipelineOptions::service("slow")).await;
     let execution = world.release("slow", &slow::source(&gate)).await;
     slow::await_summary(&world, ("slow", &execution), "is being made").await;
 
     stop(&world, "slow", &execution).await;
     world
         .await_stage("the version was given up", |stage| {
-            stage
-                .all_versions()
-                .all(|(_, version)| !version.state.is_on_its_way())
+            stage.all_versions().all(|(_, version)| !version.state.is_on_its_way())
         })
         .await;
     gate.open("stack");
@@ -56,18 +49,12 @@ async fn a_stack_that_was_being_made_when_its_execution_was_stopped_goes_when_it
 
 async fn stop(world: &World, pipeline: &str, execution: &str) {
     let stop = world.codepipeline().stop_pipeline_execution();
-    let stop = stop
-        .pipeline_name(pipeline)
-        .pipeline_execution_id(execution);
+    let stop = stop.pipeline_name(pipeline).pipeline_execution_id(execution);
     stop.abandon(true).send().await.unwrap();
 }
 
 async fn nothing_stays(world: &World) {
-    world
-        .await_stage("the sweep has taken everything away", |stage| {
-            stage.services.is_empty()
-        })
-        .await;
+    world.await_stage("the sweep has taken everything away", |stage| stage.services.is_empty()).await;
     assert_eq!(world.stacks().await, Vec::<String>::new());
 }
 
@@ -75,11 +62,7 @@ async fn nothing_stays(world: &World) {
 async fn until(world: &World, what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !is_so() {
-        assert!(
-            Instant::now() < deadline,
-            "waited in vain for: {what}\n{}",
-            world.logs()
-        );
+        assert!(Instant::now() < deadline, "waited in vain for: {what}\n{}", world.logs());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

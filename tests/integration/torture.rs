@@ -54,21 +54,12 @@ async fn every_promise_holds_whatever_happens() {
         services: given("SERVICES").map_or(4, |count| usize::try_from(count).unwrap()),
         executions: given("EXECUTIONS").map_or(8, |count| usize::try_from(count).unwrap()),
     };
-    let Size {
-        seed,
-        services,
-        executions,
-    } = size;
+    let Size { seed, services, executions } = size;
     let replay = format!("make torture SEED={seed} SERVICES={services} EXECUTIONS={executions}");
     println!("torture: {replay}");
     let _told = ToldOnPanic(replay);
     let findings = torture(size).await.0;
-    assert!(
-        findings.is_empty(),
-        "{} findings:\n{}",
-        findings.len(),
-        findings.join("\n")
-    );
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 
 fn given(name: &str) -> Option<u64> {
@@ -101,11 +92,7 @@ async fn torture(size: Size) -> Findings {
     storm::replaced_workers_ended(&mut done, &mut findings);
 
     let history = history::read(&world, &plan, (&done, &mut findings)).await;
-    let known = Known {
-        plan: &plan,
-        done: &done,
-        history: &history,
-    };
+    let known = Known { plan: &plan, done: &done, history: &history };
     let runs = runs::read(&world, &known, &mut findings).await;
     let actions = actions::read(&world, &known, &mut findings).await;
     leftovers::check_stacks(&world, &mut findings).await;
@@ -124,14 +111,7 @@ async fn world() -> World {
     let flags = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect();
     let options = Options {
         local_flags: flags(&["--no-start-on-create"]),
-        worker_flags: flags(&[
-            "--failed-grace-seconds",
-            "0",
-            "--test-runs",
-            "4",
-            "--stop-grace-seconds",
-            "25",
-        ]),
+        worker_flags: flags(&["--failed-grace-seconds", "0", "--test-runs", "4", "--stop-grace-seconds", "25"]),
         ..Options::default()
     };
     let mut world = World::start(&bluestage(), options).await;
@@ -145,39 +125,15 @@ async fn world() -> World {
 
 fn tell(known: &Known<'_>, (runs, actions): (&Runs, &Actions), took: Duration) {
     let Known { done, history, .. } = known;
-    let History {
-        documents,
-        versions,
-        retired,
-        ..
-    } = history;
-    let stacks = versions
-        .values()
-        .filter(|version| version.stack.id.is_some())
-        .count();
-    let Runs {
-        passed,
-        failed,
-        stopped,
-        invalid,
-        answers,
-    } = runs;
-    println!(
-        "torture: executions {:?}, of which {} were stopped",
-        actions.executions,
-        done.stopped.len()
-    );
+    let History { documents, versions, retired, .. } = history;
+    let stacks = versions.values().filter(|version| version.stack.id.is_some()).count();
+    let Runs { passed, failed, stopped, invalid, answers } = runs;
+    println!("torture: executions {:?}, of which {} were stopped", actions.executions, done.stopped.len());
     println!(
         "torture: runs: {passed} passed, {failed} failed, {stopped} stopped, {invalid} disturbed; {answers} answers checked"
     );
-    println!(
-        "torture: {} promotions, refused {:?}",
-        actions.promoted, actions.refusals
-    );
-    println!(
-        "torture: {} switch backs, {} had nothing to switch to",
-        done.switched_back, done.nothing_kept
-    );
+    println!("torture: {} promotions, refused {:?}", actions.promoted, actions.refusals);
+    println!("torture: {} switch backs, {} had nothing to switch to", done.switched_back, done.nothing_kept);
     println!(
         "torture: {stacks} stacks made, {retired} versions retired, {documents} documents, {:.0} s",
         took.as_secs_f64()
@@ -189,11 +145,7 @@ fn keep_logs(world: &World, seed: u64) {
     let kept = root().join(format!("target/torture/{seed}"));
     fs::create_dir_all(&kept).unwrap();
     for entry in fs::read_dir(world.home.path()).unwrap().flatten() {
-        if entry
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "log")
-        {
+        if entry.path().extension().is_some_and(|extension| extension == "log") {
             fs::copy(entry.path(), kept.join(entry.file_name())).unwrap();
         }
     }

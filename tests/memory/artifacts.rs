@@ -26,10 +26,7 @@ pub(crate) struct MemoryArtifacts {
 
 impl MemoryArtifacts {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self {
-            line,
-            bucket: Mutex::default(),
-        }
+        Self { line, bucket: Mutex::default() }
     }
 
     /// Stores an artifact with these files under this key.
@@ -73,9 +70,7 @@ impl MemoryArtifacts {
 impl Artifacts for MemoryArtifacts {
     async fn unpack(&self, _: &Job, artifact: &Artifact, into: &Path) -> Result<(), ArtifactFault> {
         let name = format!("artifacts.unpack {}", artifact.name);
-        self.line
-            .call(name, || self.write_files(artifact, into))
-            .await
+        self.line.call(name, || self.write_files(artifact, into)).await
     }
 
     async fn upload(&self, _: &Job, artifact: &Artifact, from: &Path) -> Result<(), ArtifactFault> {
@@ -85,8 +80,6 @@ impl Artifacts for MemoryArtifacts {
             bucket.uploads.push((artifact.name.clone(), bytes));
             Ok(())
         };
-        self.line
-            .call(format!("artifacts.upload {}", artifact.name), effect)
-            .await
+        self.line.call(format!("artifacts.upload {}", artifact.name), effect).await
     }
 }

@@ -14,10 +14,7 @@ const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 pub(crate) struct PausedClock(Instant);
 
 impl PausedClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is a clock, and the runtime's is paused"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is a clock, and the runtime's is paused")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
@@ -33,10 +30,7 @@ impl Clock for PausedClock {
         self.0.elapsed()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is a clock, and the runtime's is paused"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is a clock, and the runtime's is paused")]
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

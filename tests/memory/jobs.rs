@@ -8,8 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bluestage::clock::Clock;
 use bluestage::ports::{
-    Acknowledged, ActionKind, Credentials, ExecutionStatus, Fault, Job, JobId, Jobs, Offered,
-    Reported, Verdict,
+    Acknowledged, ActionKind, Credentials, ExecutionStatus, Fault, Job, JobId, Jobs, Offered, Reported, Verdict,
 };
 use bluestage::release::Execution;
 
@@ -46,11 +45,7 @@ pub(crate) struct MemoryJobs {
 
 impl MemoryJobs {
     pub(crate) fn new(line: Arc<Line>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            line,
-            clock,
-            queue: Mutex::default(),
-        }
+        Self { line, clock, queue: Mutex::default() }
     }
 
     /// A job waits for a worker.
@@ -72,10 +67,7 @@ impl MemoryJobs {
     /// How many jobs are acknowledged and have no verdict.
     pub(crate) fn held(&self) -> usize {
         let queue = self.queue.lock().unwrap();
-        let held = queue
-            .jobs
-            .iter()
-            .filter(|(_, at)| *at == Status::InProgress);
+        let held = queue.jobs.iter().filter(|(_, at)| *at == Status::InProgress);
         held.count()
     }
 
@@ -99,21 +91,14 @@ impl MemoryJobs {
         let now = self.clock.elapsed();
         let mut queue = self.queue.lock().unwrap();
         queue.polled.push((action, free));
-        let most = if queue.hands_out_more_than_asked {
-            usize::MAX
-        } else {
-            free
-        };
+        let most = if queue.hands_out_more_than_asked { usize::MAX } else { free };
         let mut nonces = queue.nonces;
         let waits = |status: &Status| match status {
             Status::Waiting => true,
             Status::Offered(at, _) => now >= *at + OFFERED_FOR,
             Status::InProgress | Status::Settled => false,
         };
-        let waiting = queue
-            .jobs
-            .iter_mut()
-            .filter(|(job, status)| job.action == action && waits(status));
+        let waiting = queue.jobs.iter_mut().filter(|(job, status)| job.action == action && waits(status));
         let mut offers = Vec::new();
         for (job, status) in waiting.take(most) {
             nonces += 1;
@@ -159,11 +144,7 @@ impl Queue {
 #[async_trait]
 impl Jobs for MemoryJobs {
     async fn poll(&self, action: ActionKind, free: usize) -> Result<Vec<Offered>, Fault> {
-        self.line
-            .call(format!("jobs.poll {action}"), || {
-                Ok(self.hand_out(action, free))
-            })
-            .await
+        self.line.call(format!("jobs.poll {action}"), || Ok(self.hand_out(action, free))).await
     }
 
     async fn acknowledge(&self, offered: Offered) -> Result<Option<Acknowledged>, Fault> {
@@ -187,9 +168,7 @@ impl Jobs for MemoryJobs {
     }
 
     async fn credentials(&self, job: &JobId) -> Result<Option<Credentials>, Fault> {
-        self.line
-            .call(format!("jobs.credentials {job}"), || Ok(None))
-            .await
+        self.line.call(format!("jobs.credentials {job}"), || Ok(None)).await
     }
 
     async fn execution(&self, execution: &Execution) -> Result<ExecutionStatus, Fault> {
@@ -204,8 +183,6 @@ impl Jobs for MemoryJobs {
 
     async fn start_pipeline(&self, pipeline_arn: &str, request: &str) -> Result<String, Fault> {
         let told = format!("jobs.start_pipeline {pipeline_arn}");
-        self.line
-            .call(told, || Ok(format!("started-by-{request}")))
-            .await
+        self.line.call(told, || Ok(format!("started-by-{request}"))).await
     }
 }

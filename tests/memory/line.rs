@@ -59,12 +59,7 @@ impl Line {
 
     /// Of the calls whose names start with `call`, `skip` go well, and then `times` break.
     pub(crate) fn breaks_later(&self, call: &'static str, how: Break, skip: usize, times: usize) {
-        let planned = Planned {
-            call,
-            how,
-            skip,
-            times,
-        };
+        let planned = Planned { call, how, skip, times };
         self.calls.lock().unwrap().planned.push(planned);
     }
 
@@ -107,26 +102,14 @@ impl Line {
         let doing = name.replace('.', " ");
         match how {
             None => effect(),
-            Some(Break::Unavailable) => Err(Fault::Unavailable {
-                doing,
-                detail: detail(),
-            }
-            .into()),
+            Some(Break::Unavailable) => Err(Fault::Unavailable { doing, detail: detail() }.into()),
             Some(Break::LostAnswer) => {
                 effect()?;
                 let detail = "the answer was lost".to_owned();
                 Err(Fault::Unavailable { doing, detail }.into())
             }
-            Some(Break::Denied) => Err(Fault::Denied {
-                doing,
-                detail: detail(),
-            }
-            .into()),
-            Some(Break::Rejected) => Err(Fault::Rejected {
-                doing,
-                detail: detail(),
-            }
-            .into()),
+            Some(Break::Denied) => Err(Fault::Denied { doing, detail: detail() }.into()),
+            Some(Break::Rejected) => Err(Fault::Rejected { doing, detail: detail() }.into()),
             Some(Break::DiesBefore) => self.die().await,
             Some(Break::DiesAfter) => {
                 let _ = effect();
@@ -144,10 +127,7 @@ impl Line {
     fn note(&self, name: &str) -> Option<Break> {
         let mut calls = self.calls.lock().unwrap();
         calls.trail.push(name.to_owned());
-        let planned = calls
-            .planned
-            .iter_mut()
-            .find(|planned| name.starts_with(planned.call) && planned.times > 0)?;
+        let planned = calls.planned.iter_mut().find(|planned| name.starts_with(planned.call) && planned.times > 0)?;
         if planned.skip > 0 {
             planned.skip -= 1;
             return None;

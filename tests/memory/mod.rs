@@ -3,10 +3,7 @@
 //! Begin with [`Memory`], the world, and [`Release`] (`release.rs`), one pipeline execution of one service. Everything in
 //! it is deterministic on a single-threaded runtime whose clock is paused.
 
-#![allow(
-    dead_code,
-    reason = "each test binary that includes this world uses its own part of it"
-)]
+#![allow(dead_code, reason = "each test binary that includes this world uses its own part of it")]
 
 pub(crate) mod artifacts;
 pub(crate) mod clock;
@@ -168,16 +165,13 @@ impl Memory {
     pub(crate) fn versions(&self, name: &str) -> Vec<Version> {
         let stage = self.stage();
         let found = stage.services.get(&service(name));
-        found.map_or_else(Vec::new, |service| {
-            service.versions.values().cloned().collect()
-        })
+        found.map_or_else(Vec::new, |service| service.versions.values().cloned().collect())
     }
 
     /// Everything in the stage's history, as `SERVICE what`, oldest first.
     pub(crate) fn history(&self) -> Vec<String> {
         let stage = self.stage();
-        let told =
-            |event: &bluestage::release::Event| format!("{} {}", event.of.service, event.what);
+        let told = |event: &bluestage::release::Event| format!("{} {}", event.of.service, event.what);
         stage.recent.iter().map(told).collect()
     }
 }
@@ -194,8 +188,5 @@ pub(crate) fn service(name: &str) -> ServiceName {
 
 /// This version of this service.
 pub(crate) fn of(name: &str, version: &Version) -> VersionRef {
-    VersionRef {
-        service: service(name),
-        version: version.id.clone(),
-    }
+    VersionRef { service: service(name), version: version.id.clone() }
 }

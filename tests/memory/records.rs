@@ -23,10 +23,7 @@ pub(crate) struct MemoryRecords {
 
 impl MemoryRecords {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self {
-            line,
-            stored: Mutex::default(),
-        }
+        Self { line, stored: Mutex::default() }
     }
 
     /// The run's record.
@@ -42,11 +39,7 @@ impl MemoryRecords {
     /// Writes the record, whatever the line does.
     pub(crate) fn note(&self, run: &RunId, beat: u64, status: RunStatus) {
         let worker = "memory".to_owned();
-        let record = RunRecord {
-            worker,
-            beat,
-            status,
-        };
+        let record = RunRecord { worker, beat, status };
         let mut stored = self.stored.lock().unwrap();
         stored.records.insert(run.clone(), record);
     }
@@ -62,9 +55,7 @@ impl MemoryRecords {
 #[async_trait]
 impl RunRecords for MemoryRecords {
     async fn read(&self, _: &StageName, run: &RunId) -> Result<Option<RunRecord>, Fault> {
-        self.line
-            .call(format!("records.read {run}"), || Ok(self.record(run)))
-            .await
+        self.line.call(format!("records.read {run}"), || Ok(self.record(run))).await
     }
 
     async fn write(&self, _: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault> {
@@ -82,9 +73,7 @@ impl RunRecords for MemoryRecords {
             stored.bundles.insert(run.clone(), bytes);
             Ok(())
         };
-        self.line
-            .call(format!("records.write_bundle {run}"), effect)
-            .await
+        self.line.call(format!("records.write_bundle {run}"), effect).await
     }
 
     fn place(&self, stage: &StageName, run: &RunId) -> String {
@@ -101,8 +90,6 @@ impl RunRecords for MemoryRecords {
                 Bundle { home, file }
             }))
         };
-        self.line
-            .call(format!("records.read_bundle {run}"), effect)
-            .await
+        self.line.call(format!("records.read_bundle {run}"), effect).await
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bluestage::ports::{
-    ActionKind, Artifact, Continuation, Done, Failure, Job, JobId, PipelineContext, Verdict,
-};
+use bluestage::ports::{ActionKind, Artifact, Continuation, Done, Failure, Job, JobId, PipelineContext, Verdict};
 use bluestage::release::{Execution, Version};
 use serde_json::{Map, Value as Json, json};
 
@@ -80,8 +78,7 @@ impl<'w> Release<'w> {
     pub(crate) fn wired_to(mut self, other: &str) -> Self {
         let name = format!("{other}Url");
         self.template["Parameters"][&name] = json!({"Type": "String"});
-        self.overrides
-            .insert(name, json!({"Fn::GetLive": [other, "Url"]}));
+        self.overrides.insert(name, json!({"Fn::GetLive": [other, "Url"]}));
         self
     }
 
@@ -117,8 +114,7 @@ impl<'w> Release<'w> {
     /// This action has this property; an empty one is left out.
     #[must_use]
     pub(crate) fn with(mut self, action: ActionKind, name: &str, value: &str) -> Self {
-        self.properties
-            .push((action, name.to_owned(), value.to_owned()));
+        self.properties.push((action, name.to_owned(), value.to_owned()));
         self
     }
 
@@ -147,16 +143,11 @@ impl<'w> Release<'w> {
         };
         let (inputs, outputs) = match action {
             ActionKind::DeployBlue => (vec![artifact("app", &key)], vec![]),
-            ActionKind::RunIsolatedTests => (
-                vec![artifact("app", &key)],
-                vec![artifact("reports", "reports")],
-            ),
+            ActionKind::RunIsolatedTests => (vec![artifact("app", &key)], vec![artifact("reports", "reports")]),
             ActionKind::Promote => (vec![], vec![]),
         };
         let mut files = self.files.clone();
-        files
-            .entry("template.json".to_owned())
-            .or_insert_with(|| self.template.to_string());
+        files.entry("template.json".to_owned()).or_insert_with(|| self.template.to_string());
         self.world.artifacts.store(&key, files);
         Job {
             id: JobId(format!("{}-{action}-{}", self.execution_id, self.attempt)),
@@ -271,9 +262,5 @@ impl<'w> Release<'w> {
 
 /// The job that continues this one.
 pub(crate) fn next(job: &Job, more: &Continuation, turn: usize) -> Job {
-    Job {
-        id: JobId(format!("{}-{turn}", job.id)),
-        token: Some(more.token.as_str().to_owned()),
-        ..job.clone()
-    }
+    Job { id: JobId(format!("{}-{turn}", job.id)), token: Some(more.token.as_str().to_owned()), ..job.clone() }
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bluestage::clock::Clock;
-use bluestage::ports::{
-    FailedTest, Fault, Here, RunEnd, RunSpec, RunStatus, Start, TestRuns, Totals,
-};
+use bluestage::ports::{FailedTest, Fault, Here, RunEnd, RunSpec, RunStatus, Start, TestRuns, Totals};
 use bluestage::release::RunId;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -29,40 +27,21 @@ pub(crate) struct Command {
 impl Command {
     /// It passes so many tests at once.
     pub(crate) fn passes(tests: u64) -> Self {
-        let totals = Totals {
-            tests,
-            ..Totals::default()
-        };
-        Self {
-            beats: 0,
-            end: Some(ended(Some(0), totals)),
-        }
+        let totals = Totals { tests, ..Totals::default() };
+        Self { beats: 0, end: Some(ended(Some(0), totals)) }
     }
 
     /// One of its three tests fails.
     pub(crate) fn fails(test: &str, message: &str) -> Self {
-        let totals = Totals {
-            tests: 3,
-            failed: 1,
-            skipped: 0,
-        };
+        let totals = Totals { tests: 3, failed: 1, skipped: 0 };
         let mut end = ended(Some(1), totals);
-        end.failed_tests.push(FailedTest {
-            name: test.to_owned(),
-            message: message.to_owned(),
-        });
-        Self {
-            beats: 0,
-            end: Some(end),
-        }
+        end.failed_tests.push(FailedTest { name: test.to_owned(), message: message.to_owned() });
+        Self { beats: 0, end: Some(end) }
     }
 
     /// It never ends, whatever its time limit is.
     pub(crate) fn hangs() -> Self {
-        Self {
-            beats: u64::MAX,
-            end: None,
-        }
+        Self { beats: u64::MAX, end: None }
     }
 
     /// It takes so many beats of five seconds.
@@ -121,9 +100,7 @@ impl Script {
         let environment: BTreeMap<_, _> = spec.environment.iter().cloned().collect();
         let view = std::fs::read(&environment["BLUESTAGE_VIEW"]).expect("the view is a file");
         let files = std::fs::read_dir(&spec.work).expect("the artifact is unpacked");
-        let name = |entry: std::io::Result<std::fs::DirEntry>| {
-            entry.unwrap().file_name().into_string().unwrap()
-        };
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
         let given = Given {
             run: spec.run.clone(),
             command: spec.command.clone(),
@@ -160,14 +137,7 @@ impl Machine {
         script: Arc<Script>,
         records: Arc<MemoryRecords>,
     ) -> Self {
-        Self {
-            line,
-            clock,
-            script,
-            records,
-            places: Mutex::new(usize::MAX),
-            running: Mutex::default(),
-        }
+        Self { line, clock, script, records, places: Mutex::new(usize::MAX), running: Mutex::default() }
     }
 
     /// How many runs it takes at once.
@@ -184,9 +154,7 @@ impl Machine {
     /// The runs that are on it.
     pub(crate) fn runs(&self) -> Vec<RunId> {
         let running = self.running.lock().unwrap();
-        let on_it = running
-            .iter()
-            .filter(|(_, run)| run.ended.has_changed().is_ok());
+        let on_it = running.iter().filter(|(_, run)| run.ended.has_changed().is_ok());
         on_it.map(|(run, _)| run.clone()).collect()
     }
 
@@ -201,9 +169,7 @@ impl Machine {
         let (alive, ended) = watch::channel(());
         let (records, clock) = (Arc::clone(&self.records), Arc::clone(&self.clock));
         let run = spec.run.clone();
-        let progress = |beat| RunStatus::Running {
-            progress: format!("beat {beat}"),
-        };
+        let progress = |beat| RunStatus::Running { progress: format!("beat {beat}") };
         records.note(&run, 0, progress(0));
         let task = tokio::spawn(async move {
             for beat in 1..=command.beats {
@@ -240,12 +206,7 @@ impl TestRuns for Machine {
     }
 
     async fn wait(&self, run: &RunId, patience: Duration) -> Here {
-        let found = self
-            .running
-            .lock()
-            .unwrap()
-            .get(run)
-            .map(|run| run.ended.clone());
+        let found = self.running.lock().unwrap().get(run).map(|run| run.ended.clone());
         let Some(mut ended) = found else {
             return Here::No;
         };

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bluestage::ports::{
-    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec,
-    StackState, Stacks,
+    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
 };
 use bluestage::release::StackRef;
 use serde_json::Value as Json;
@@ -69,10 +68,7 @@ pub(crate) struct MemoryStacks {
 
 impl MemoryStacks {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self {
-            line,
-            account: Mutex::default(),
-        }
+        Self { line, account: Mutex::default() }
     }
 
     /// Changes how stacks behave.
@@ -88,10 +84,7 @@ impl MemoryStacks {
     /// The names of the stacks that are there.
     pub(crate) fn names(&self) -> Vec<String> {
         let account = self.account.lock().unwrap();
-        let there = account
-            .stacks
-            .values()
-            .filter(|made| made.phase != Phase::Gone);
+        let there = account.stacks.values().filter(|made| made.phase != Phase::Gone);
         there.map(|made| made.spec.stack.name.clone()).collect()
     }
 
@@ -201,10 +194,7 @@ impl Account {
                 in_progress(id, "CREATE_IN_PROGRESS")
             }
             Phase::Ready => StackState::Ready(made.ready()),
-            Phase::Failed(because) => StackState::Failed {
-                id: id.to_owned(),
-                because,
-            },
+            Phase::Failed(because) => StackState::Failed { id: id.to_owned(), because },
             Phase::Deleting(0) => {
                 made.phase = Phase::Gone;
                 StackState::Absent
@@ -233,27 +223,16 @@ impl Made {
             let value = value["Value"].as_str().unwrap_or_default();
             (name.clone(), resolve(value))
         });
-        ReadyStack {
-            id: self.id.clone(),
-            changed_at: Some(self.changed_at.clone()),
-            outputs: outputs.collect(),
-        }
+        ReadyStack { id: self.id.clone(), changed_at: Some(self.changed_at.clone()), outputs: outputs.collect() }
     }
 }
 
 fn in_progress(id: &str, doing: &str) -> StackState {
-    StackState::InProgress {
-        id: id.to_owned(),
-        doing: doing.to_owned(),
-    }
+    StackState::InProgress { id: id.to_owned(), doing: doing.to_owned() }
 }
 
 fn failed(resource: String, reason: String) -> FailedResource {
-    FailedResource {
-        resource,
-        kind: "AWS::DynamoDB::Table".to_owned(),
-        reason,
-    }
+    FailedResource { resource, kind: "AWS::DynamoDB::Table".to_owned(), reason }
 }
 
 #[async_trait]
@@ -265,11 +244,8 @@ impl Stacks for MemoryStacks {
                 detail: bad.to_string(),
             })?;
             let parameters = template["Parameters"].as_object().into_iter().flatten();
-            let one =
-                |(name, told): (&String, &Json)| (name.clone(), told.get("Default").is_some());
-            Ok(Declared {
-                parameters: parameters.map(one).collect(),
-            })
+            let one = |(name, told): (&String, &Json)| (name.clone(), told.get("Default").is_some());
+            Ok(Declared { parameters: parameters.map(one).collect() })
         };
         self.line.call("stacks.declared".to_owned(), effect).await
     }
@@ -285,26 +261,16 @@ impl Stacks for MemoryStacks {
             let found = account.find(stack);
             Ok(found.map_or(StackState::Absent, |id| account.look(&id)))
         };
-        self.line
-            .call(format!("stacks.read {}", stack.name), effect)
-            .await
+        self.line.call(format!("stacks.read {}", stack.name), effect).await
     }
 
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault> {
         let effect = || {
             let spec = self.spec(&stack.name);
-            let parameters = spec
-                .parameters
-                .into_iter()
-                .map(|(name, value)| (name, Some(value)));
-            Ok(MadeFrom {
-                template: spec.template,
-                parameters: parameters.collect(),
-            })
+            let parameters = spec.parameters.into_iter().map(|(name, value)| (name, Some(value)));
+            Ok(MadeFrom { template: spec.template, parameters: parameters.collect() })
         };
-        self.line
-            .call(format!("stacks.made_from {}", stack.name), effect)
-            .await
+        self.line.call(format!("stacks.made_from {}", stack.name), effect).await
     }
 
     async fn apply(&self, spec: &StackSpec, change_set: &str) -> Result<StackState, Fault> {
@@ -322,11 +288,7 @@ impl Stacks for MemoryStacks {
         self.line.call(name, effect).await
     }
 
-    async fn set_parameter(
-        &self,
-        stack: &StackRef,
-        change: &ParameterChange,
-    ) -> Result<Changing, Fault> {
+    async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault> {
         let ParameterChange { name, value, .. } = change;
         let effect = || {
             if self.spec(&stack.name).parameters.get(name) == Some(value) {
@@ -347,8 +309,6 @@ impl Stacks for MemoryStacks {
             self.begin_to_delete(stack);
             Ok(())
         };
-        self.line
-            .call(format!("stacks.delete {}", stack.name), effect)
-            .await
+        self.line.call(format!("stacks.delete {}", stack.name), effect).await
     }
 }

@@ -42,10 +42,7 @@ pub(crate) struct MemoryStages {
 
 impl MemoryStages {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self {
-            line,
-            objects: Mutex::default(),
-        }
+        Self { line, objects: Mutex::default() }
     }
 
     /// The stage as it is stored.
@@ -95,17 +92,12 @@ impl MemoryStages {
 
     fn try_write(&self, stage: &Stage, after: Option<&Etag>) -> Written {
         let mut objects = self.objects.lock().unwrap();
-        let comes_first = objects
-            .meanwhile
-            .front()
-            .is_some_and(|(when, _)| when(stage));
+        let comes_first = objects.meanwhile.front().is_some_and(|(when, _)| when(stage));
         let other = comes_first.then(|| objects.meanwhile.pop_front());
         if let Some((_, transition)) = other.flatten() {
             let bytes = objects.bytes.get(&stage.name);
-            let mut other = bytes.map_or_else(
-                || Stage::empty(stage.name.clone()),
-                |bytes| document::parse(&stage.name, bytes).unwrap(),
-            );
+            let mut other = bytes
+                .map_or_else(|| Stage::empty(stage.name.clone()), |bytes| document::parse(&stage.name, bytes).unwrap());
             transition(&mut other);
             other.seq += 1;
             other.written_by = format!("somebody-else-{}", other.seq);
@@ -126,9 +118,9 @@ impl MemoryStages {
 
 /// As on S3: equal bytes have equal tags.
 fn etag_of(bytes: &[u8]) -> Etag {
-    let mixed = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let mixed = bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     Etag(format!("\"{mixed:016x}\""))
 }
 
@@ -154,9 +146,7 @@ impl Stages for MemoryStages {
 
     async fn write(&self, stage: &Stage, after: Option<&Etag>) -> Result<Written, Fault> {
         let name = format!("stages.write {} {}", stage.name, stage.seq);
-        self.line
-            .call(name, || Ok(self.try_write(stage, after)))
-            .await
+        self.line.call(name, || Ok(self.try_write(stage, after))).await
     }
 
     async fn names(&self) -> Result<Vec<StageName>, Fault> {

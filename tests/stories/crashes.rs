@@ -42,21 +42,11 @@ fn is_as_if_nothing_had_happened(world: &Memory, told: &str) {
     let events: Vec<_> = events.iter().filter(of_orders).collect();
     assert_eq!(events.len(), 1, "{told}: {events:?}");
     let history = world.history();
-    for once in [
-        "orders began",
-        "orders is blue",
-        "orders passed its tests",
-        "orders went live",
-    ] {
+    for once in ["orders began", "orders is blue", "orders passed its tests", "orders went live"] {
         let times = history.iter().filter(|told| *told == once).count();
         assert_eq!(times, 1, "{told}: {once}: {history:?}");
     }
-    let seqs: Vec<u64> = world
-        .stages
-        .history()
-        .iter()
-        .map(|stage| stage.seq)
-        .collect();
+    let seqs: Vec<u64> = world.stages.history().iter().map(|stage| stage.seq).collect();
     let gapless: Vec<u64> = (1..=seqs.len() as u64).collect();
     assert_eq!(seqs, gapless, "{told}");
 }
@@ -67,10 +57,7 @@ async fn at_every_call(how: Break) {
         is_as_if_nothing_had_happened(&world, &format!("{how:?} at call {number}"));
         number += 1;
     }
-    assert!(
-        number > 20,
-        "the three actions make more than {number} calls"
-    );
+    assert!(number > 20, "the three actions make more than {number} calls");
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,31 +86,21 @@ async fn a_passing_fault_is_told_as_progress() {
     world.line.breaks("stacks.ensure", Break::Unavailable);
     let played = world.release("orders").deploy().await;
     let told = played.turns[0].summary.as_str();
-    assert!(
-        told.starts_with("Trying again: could not stacks ensure"),
-        "{told}"
-    );
+    assert!(told.starts_with("Trying again: could not stacks ensure"), "{told}");
     played.done();
 }
 
 #[tokio::test(start_paused = true)]
 async fn faults_that_do_not_pass_before_the_deadline_fail_the_action() {
     let world = world().await;
-    world
-        .line
-        .breaks_later("stacks.ensure", Break::Unavailable, 0, usize::MAX);
-    let orders = world
-        .release("orders")
-        .with(ActionKind::DeployBlue, "TimeoutMinutes", "2");
+    world.line.breaks_later("stacks.ensure", Break::Unavailable, 0, usize::MAX);
+    let orders = world.release("orders").with(ActionKind::DeployBlue, "TimeoutMinutes", "2");
     let before = world.elapsed();
     let failure = orders.deploy().await.failed();
     assert_eq!(failure.cause, Cause::Unavailable);
     let took = (world.elapsed() - before).as_secs();
     assert!((120..180).contains(&took), "{took} s");
-    assert!(
-        world.versions("orders").is_empty(),
-        "what was begun is taken back"
-    );
+    assert!(world.versions("orders").is_empty(), "what was begun is taken back");
 }
 
 /// The action of `orders` whose first call to each kind of port is broken like this.
@@ -177,12 +154,7 @@ async fn what_is_rejected_fails_at_once_as_misconfigured() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_deployment_is_taken_back_whatever_else_breaks() {
-    for how in [
-        Break::DiesBefore,
-        Break::DiesAfter,
-        Break::Unavailable,
-        Break::LostAnswer,
-    ] {
+    for how in [Break::DiesBefore, Break::DiesAfter, Break::Unavailable, Break::LostAnswer] {
         for number in 0.. {
             let world = world().await;
             let broken = Some(("Table".to_owned(), "no".to_owned()));

@@ -18,21 +18,12 @@ async fn a_stack_that_is_ready_at_once_is_deployed_in_one_turn() {
     let done = played.done();
     let version = orders.version();
     assert_eq!(version.state, State::Blue);
-    assert_eq!(
-        done.variables["StackName"],
-        format!("test-orders-{}", version.id)
-    );
+    assert_eq!(done.variables["StackName"], format!("test-orders-{}", version.id));
     assert_eq!(done.variables["StackId"], version.stack.id.unwrap());
     assert_eq!(done.variables["Version"], version.id.as_str());
-    assert_eq!(
-        done.variables["Url"],
-        format!("https://test-orders-{}", version.id)
-    );
+    assert_eq!(done.variables["Url"], format!("https://test-orders-{}", version.id));
     assert_eq!(done.external_id.as_str(), done.variables["StackId"]);
-    assert!(
-        world.live("orders").is_none(),
-        "nothing is live by being deployed"
-    );
+    assert!(world.live("orders").is_none(), "nothing is live by being deployed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,16 +36,8 @@ async fn the_first_answer_links_to_the_stack_and_a_second_worker_goes_on() {
         panic!("the stack is not ready yet");
     };
     assert!(world.elapsed().is_zero(), "the first answer comes at once");
-    assert!(
-        more.external_id
-            .as_str()
-            .starts_with("arn:stack/test-orders-v1-")
-    );
-    assert!(
-        more.summary.as_str().contains("CREATE_IN_PROGRESS"),
-        "{}",
-        more.summary
-    );
+    assert!(more.external_id.as_str().starts_with("arn:stack/test-orders-v1-"));
+    assert!(more.summary.as_str().contains("CREATE_IN_PROGRESS"), "{}", more.summary);
 
     let mut job = next(&first, &more, 1);
     let mut turns = 0;
@@ -70,27 +53,17 @@ async fn the_first_answer_links_to_the_stack_and_a_second_worker_goes_on() {
     assert_eq!(done.external_id, more.external_id);
     assert_eq!(world.stacks.events().len(), 1);
     let unpacked = world.line.trail_of(&["artifacts.unpack"]);
-    assert_eq!(
-        unpacked.len(),
-        1,
-        "once the stack is being made, nothing is downloaded"
-    );
+    assert_eq!(unpacked.len(), 1, "once the stack is being made, nothing is downloaded");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stack_that_is_still_in_review_is_carried_out_later() {
     let world = Memory::new();
-    world
-        .stacks
-        .behave(|stacks| (stacks.review, stacks.creating) = (15, 1));
+    world.stacks.behave(|stacks| (stacks.review, stacks.creating) = (15, 1));
     let played = world.release("orders").deploy().await;
     let first = &played.turns[0];
     assert_eq!(world.stacks.events().len(), 1);
-    assert!(
-        first.summary.as_str().contains("REVIEW_IN_PROGRESS"),
-        "{}",
-        first.summary
-    );
+    assert!(first.summary.as_str().contains("REVIEW_IN_PROGRESS"), "{}", first.summary);
     played.done();
 }
 
@@ -99,10 +72,7 @@ async fn the_pins_are_written_before_anything_is_created() {
     let world = Memory::new();
     world.release("orders").deploy().await.done();
     let calls = world.line.trail_of(&["stages.write", "stacks.ensure"]);
-    let names: Vec<&str> = calls
-        .iter()
-        .filter_map(|call| call.split(' ').next())
-        .collect();
+    let names: Vec<&str> = calls.iter().filter_map(|call| call.split(' ').next()).collect();
     assert_eq!(names, ["stages.write", "stacks.ensure", "stages.write"]);
 }
 
@@ -113,27 +83,14 @@ fn with_everything(world: &Memory) -> Release<'_> {
         .wired_to("billing")
         .given("Stem", json!({"Fn::GetBlue": "StackName"}))
         .given("Version", json!({"Fn::GetBlue": "Version"}))
-        .given(
-            "Bucket",
-            json!({"Fn::GetArtifactAtt": ["app", "BucketName"]}),
-        )
+        .given("Bucket", json!({"Fn::GetArtifactAtt": ["app", "BucketName"]}))
         .given("Key", json!({"Fn::GetArtifactAtt": ["app", "ObjectKey"]}))
-        .given(
-            "Colour",
-            json!({"Fn::GetParam": ["app", "params.json", "Colour"]}),
-        )
+        .given("Colour", json!({"Fn::GetParam": ["app", "params.json", "Colour"]}))
         .given("Size", json!(3))
         .file("params.json", r#"{"Colour": "blue"}"#)
-        .file(
-            "configuration.json",
-            r#"{"Parameters": {"Size": "2"}, "Tags": {"team": "shop"}}"#,
-        )
+        .file("configuration.json", r#"{"Parameters": {"Size": "2"}, "Tags": {"team": "shop"}}"#)
         .with(DEPLOY, "TemplateConfiguration", "app::configuration.json")
-        .with(
-            DEPLOY,
-            "Capabilities",
-            "CAPABILITY_IAM, CAPABILITY_AUTO_EXPAND",
-        )
+        .with(DEPLOY, "Capabilities", "CAPABILITY_IAM, CAPABILITY_AUTO_EXPAND")
         .with(DEPLOY, "RoleArn", "arn:aws:iam::1:role/deployer")
 }
 
@@ -175,14 +132,8 @@ async fn the_stack_carries_its_tags_capabilities_and_role() {
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(spec.tags, expected.into());
-    assert_eq!(
-        spec.capabilities,
-        ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-    );
-    assert_eq!(
-        spec.role_arn.as_deref(),
-        Some("arn:aws:iam::1:role/deployer")
-    );
+    assert_eq!(spec.capabilities, ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]);
+    assert_eq!(spec.role_arn.as_deref(), Some("arn:aws:iam::1:role/deployer"));
     assert_eq!(version.revision.as_deref(), Some("commit-2"));
 }
 
@@ -199,10 +150,7 @@ async fn a_stack_that_cannot_be_made_leaves_nothing_and_says_which_resource() {
     let failure = orders.deploy().await.failed();
     assert_eq!(failure.cause, Cause::DeployFailed);
     let told = failure.message.as_str();
-    assert!(
-        told.contains("Table (AWS::DynamoDB::Table) failed: Table already exists."),
-        "{told}"
-    );
+    assert!(told.contains("Table (AWS::DynamoDB::Table) failed: Table already exists."), "{told}");
     assert!(told.ends_with("What is live is as it was."), "{told}");
     let versions = world.versions("orders");
     assert_eq!(versions.len(), 1, "the failed version is forgotten");
@@ -210,11 +158,7 @@ async fn a_stack_that_cannot_be_made_leaves_nothing_and_says_which_resource() {
     assert_eq!(world.stacks.names(), [before.stack.name]);
     let events = world.stacks.events();
     let created = events[1].strip_prefix("created ").unwrap();
-    assert_eq!(
-        events[2],
-        format!("deleted {created}"),
-        "what was made is what is deleted"
-    );
+    assert_eq!(events[2], format!("deleted {created}"), "what was made is what is deleted");
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,12 +173,7 @@ async fn a_stack_that_vanishes_while_it_is_made_is_a_failure() {
     world.stacks.vanish(&orders.version().stack.name);
     let failure = orders.go_on(next(&first, &more, 1)).await.failed();
     assert_eq!(failure.cause, Cause::DeployFailed);
-    assert!(
-        failure
-            .message
-            .as_str()
-            .contains("was deleted while it was being made")
-    );
+    assert!(failure.message.as_str().contains("was deleted while it was being made"));
     assert!(world.versions("orders").is_empty());
 }
 
@@ -261,10 +200,7 @@ async fn a_retried_pipeline_stage_makes_a_new_blue_and_gives_the_older_one_up() 
     orders.deploy().await.done();
     assert_ne!(orders.version().id, older.id);
     let stage = world.stage();
-    assert_eq!(
-        stage.version(&of("orders", &older)).unwrap().state,
-        State::Abandoned
-    );
+    assert_eq!(stage.version(&of("orders", &older)).unwrap().state, State::Abandoned);
     world.sweep().await.unwrap();
     assert_eq!(world.stacks.names(), [orders.version().stack.name]);
 }
@@ -277,16 +213,9 @@ async fn a_stack_that_never_gets_ready_is_given_up_at_the_deadline_and_removed_b
     let failure = orders.deploy().await.failed();
     assert_eq!(failure.cause, Cause::Unavailable);
     let told = failure.message.as_str();
-    assert!(
-        told.contains("TimeoutMinutes") && told.contains("CREATE_IN_PROGRESS"),
-        "{told}"
-    );
+    assert!(told.contains("TimeoutMinutes") && told.contains("CREATE_IN_PROGRESS"), "{told}");
     assert!(told.contains("is being removed"), "{told}");
-    assert!(
-        (600..660).contains(&world.elapsed().as_secs()),
-        "{:?}",
-        world.elapsed()
-    );
+    assert!((600..660).contains(&world.elapsed().as_secs()), "{:?}", world.elapsed());
     world.stacks.behave(|stacks| stacks.creating = 0);
     for _ in 0..400 {
         world.sweep().await.unwrap();
@@ -310,11 +239,7 @@ async fn a_version_that_was_given_up_while_its_stack_was_made_is_not_brought_bac
     });
     let failure = orders.go_on(next(&first, &more, 1)).await.failed();
     assert_eq!(failure.cause, Cause::OutOfDate);
-    assert!(
-        failure.message.as_str().contains("it was superseded"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("it was superseded"), "{}", failure.message);
     assert!(world.versions("orders").is_empty());
     assert!(world.stacks.names().is_empty());
 }
@@ -328,9 +253,7 @@ async fn a_failure_that_cannot_look_at_the_stage_does_not_claim_that_nothing_was
     let Some(Verdict::Continue(more)) = world.turn(&first).await else {
         panic!("it takes several looks");
     };
-    world
-        .line
-        .breaks_later("stages.read", crate::memory::Break::Denied, 0, usize::MAX);
+    world.line.breaks_later("stages.read", crate::memory::Break::Denied, 0, usize::MAX);
     let failure = orders.go_on(next(&first, &more, 1)).await.failed();
     assert_eq!(failure.cause, Cause::Denied);
     let told = failure.message.as_str();

@@ -31,11 +31,7 @@ async fn a_first_promotion_has_no_previous_version() {
     let orders = world.release("orders");
     orders.is_tested().await;
     let done = orders.promote().await.done();
-    assert!(
-        !done.variables.contains_key("PreviousVersion"),
-        "{:?}",
-        done.variables
-    );
+    assert!(!done.variables.contains_key("PreviousVersion"), "{:?}", done.variables);
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,9 +42,7 @@ async fn promoting_again_says_the_same_and_changes_nothing() {
     orders.is_tested().await;
     let first = orders.promote().await.done();
     let written = world.stages.history().len();
-    world
-        .stacks
-        .change_from_outside(&orders.version().stack.name);
+    world.stacks.change_from_outside(&orders.version().stack.name);
     assert_eq!(orders.promote().await.done(), first);
     assert_eq!(world.stages.history().len(), written);
 }
@@ -66,11 +60,7 @@ async fn a_repeated_promotion_is_done_even_when_its_stack_is_just_being_changed(
 async fn no_more_previous_versions_are_kept_than_asked_for() {
     let world = Memory::new();
     for _ in 0..4 {
-        world
-            .release("orders")
-            .with(PROMOTE, "Keep", "2")
-            .goes_live()
-            .await;
+        world.release("orders").with(PROMOTE, "Keep", "2").goes_live().await;
     }
     let stage = world.stage();
     assert_eq!(stage.services[&service("orders")].previous.len(), 2);
@@ -85,11 +75,7 @@ async fn an_untested_version_is_never_promoted() {
     orders.deploy().await.done();
     let failure = orders.promote().await.failed();
     assert_eq!(failure.cause, Cause::Misconfigured);
-    assert!(
-        failure.message.as_str().contains("RunIsolatedTests"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("RunIsolatedTests"), "{}", failure.message);
     assert!(world.live("orders").is_none());
 }
 
@@ -116,12 +102,7 @@ async fn a_promotion_is_refused_when_what_it_was_tested_with_is_no_longer_live()
     let failure = orders.promote().await.failed();
     assert_eq!(failure.cause, Cause::OutOfDate);
     let told = failure.message.as_str();
-    for part in [
-        tested_with.id.as_str(),
-        now.id.as_str(),
-        &newer.execution_id,
-        "Retry the whole pipeline stage",
-    ] {
+    for part in [tested_with.id.as_str(), now.id.as_str(), &newer.execution_id, "Retry the whole pipeline stage"] {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert!(world.live("orders").is_none());
@@ -150,29 +131,18 @@ async fn skew_that_only_the_last_write_can_see_is_refused_too() {
     let failure = orders.promote().await.failed();
     assert_eq!(failure.cause, Cause::OutOfDate, "{}", failure.message);
     assert!(world.live("orders").is_none());
-    assert_eq!(
-        orders.version().state,
-        State::Promoting,
-        "the intent was written before"
-    );
+    assert_eq!(orders.version().state, State::Promoting, "the intent was written before");
 }
 
 #[tokio::test(start_paused = true)]
 async fn skew_can_be_reported_instead() {
     let world = Memory::new();
     world.release("billing").goes_live().await;
-    let orders = world
-        .release("orders")
-        .wired_to("billing")
-        .with(PROMOTE, "OnSkew", "report");
+    let orders = world.release("orders").wired_to("billing").with(PROMOTE, "OnSkew", "report");
     orders.is_tested().await;
     world.release("billing").goes_live().await;
     let done = orders.promote().await.done();
-    assert!(
-        done.summary.as_str().contains("It was tested with billing"),
-        "{}",
-        done.summary
-    );
+    assert!(done.summary.as_str().contains("It was tested with billing"), "{}", done.summary);
     assert_eq!(world.stage().behind().len(), 1);
 }
 
@@ -184,40 +154,23 @@ async fn an_older_version_never_replaces_a_newer_one() {
     let newer = world.release("orders").goes_live().await;
     let failure = older.promote().await.failed();
     assert_eq!(failure.cause, Cause::OutOfDate);
-    assert!(
-        failure.message.as_str().contains(newer.id.as_str()),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains(newer.id.as_str()), "{}", failure.message);
     assert_eq!(world.live("orders").unwrap().id, newer.id);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stack_that_was_changed_or_deleted_from_outside_does_not_go_live() {
-    for harm in [
-        crate::memory::stacks::MemoryStacks::change_from_outside,
-        crate::memory::stacks::MemoryStacks::vanish,
-    ] {
+    for harm in [crate::memory::stacks::MemoryStacks::change_from_outside, crate::memory::stacks::MemoryStacks::vanish]
+    {
         let world = Memory::new();
         let orders = world.release("orders");
         let tested = orders.is_tested().await;
         harm(&world.stacks, &tested.stack.name);
         let failure = orders.promote().await.failed();
         assert_eq!(failure.cause, Cause::OutOfDate);
-        assert!(
-            failure
-                .message
-                .as_str()
-                .contains("something outside bluestage"),
-            "{}",
-            failure.message
-        );
+        assert!(failure.message.as_str().contains("something outside bluestage"), "{}", failure.message);
         assert!(world.live("orders").is_none());
-        assert_eq!(
-            orders.version().state,
-            State::Tested,
-            "no intent was written"
-        );
+        assert_eq!(orders.version().state, State::Tested, "no intent was written");
     }
 }
 
@@ -227,23 +180,15 @@ async fn a_version_that_was_given_up_says_so_and_not_that_its_stack_is_gone() {
     world.stacks.behave(|stacks| stacks.deleting = 3);
     let orders = world.release("orders");
     orders.is_tested().await;
-    world
-        .jobs
-        .execution_is(&orders.execution_id, ExecutionStatus::Over);
-    world
-        .line
-        .breaks_later("stages.write", crate::memory::Break::Unavailable, 2, 1);
+    world.jobs.execution_is(&orders.execution_id, ExecutionStatus::Over);
+    world.line.breaks_later("stages.write", crate::memory::Break::Unavailable, 2, 1);
     // The stack is gone, and the write that forgets the version went wrong.
     let _ = world.sweep().await;
     assert_eq!(orders.version().state, State::Retiring);
     assert!(world.stacks.names().is_empty());
     let failure = orders.promote().await.failed();
     assert_eq!(failure.cause, Cause::OutOfDate);
-    assert!(
-        failure.message.as_str().contains("was given up"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("was given up"), "{}", failure.message);
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,34 +197,22 @@ async fn promoting_what_was_never_deployed_says_what_is_missing() {
     world.release("orders").goes_live().await;
     let failure = world.release("orders").promote().await.failed();
     assert_eq!(failure.cause, Cause::Misconfigured);
-    assert!(
-        failure.message.as_str().contains("Put DeployBlue"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("Put DeployBlue"), "{}", failure.message);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_promotion_whose_last_answer_is_lost_at_the_deadline_does_not_claim_that_nothing_changed()
-{
+async fn a_promotion_whose_last_answer_is_lost_at_the_deadline_does_not_claim_that_nothing_changed() {
     let world = Memory::new();
     let orders = world.release("orders");
     orders.is_tested().await;
     let job = orders.job(PROMOTE);
-    world
-        .line
-        .breaks("stages.read", crate::memory::Break::Unavailable);
+    world.line.breaks("stages.read", crate::memory::Break::Unavailable);
     let Some(Verdict::Continue(more)) = world.turn(&job).await else {
         panic!("the fault passes");
     };
     world.pass(std::time::Duration::from_secs(60 * 60)).await;
-    world
-        .line
-        .breaks_later("stages.write", crate::memory::Break::LostAnswer, 1, 1);
-    let failure = orders
-        .go_on(crate::memory::release::next(&job, &more, 1))
-        .await
-        .failed();
+    world.line.breaks_later("stages.write", crate::memory::Break::LostAnswer, 1, 1);
+    let failure = orders.go_on(crate::memory::release::next(&job, &more, 1)).await.failed();
     assert_eq!(world.live("orders").unwrap().id, orders.version().id);
     let told = failure.message.as_str();
     assert!(told.contains("may have gone live all the same"), "{told}");

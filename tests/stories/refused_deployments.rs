@@ -21,23 +21,12 @@ async fn a_dependency_that_is_on_its_way_is_waited_for() {
         panic!("billing is not live yet");
     };
     let on_its_way = of("billing", &billing.version());
-    assert!(
-        more.summary.as_str().contains("orders waits for billing"),
-        "{}",
-        more.summary
-    );
-    assert!(
-        more.summary.as_str().contains(on_its_way.version.as_str()),
-        "{}",
-        more.summary
-    );
+    assert!(more.summary.as_str().contains("orders waits for billing"), "{}", more.summary);
+    assert!(more.summary.as_str().contains(on_its_way.version.as_str()), "{}", more.summary);
     assert!(world.versions("orders").is_empty());
     billing.promote().await.done();
     orders.go_on(next(&first, &more, 1)).await.done();
-    assert_eq!(
-        orders.version().view[&on_its_way.service],
-        on_its_way.version
-    );
+    assert_eq!(orders.version().view[&on_its_way.service], on_its_way.version);
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,18 +47,10 @@ async fn a_dependency_that_nobody_knows_is_refused_after_one_hold() {
     let world = Memory::new();
     world.release("mail").goes_live().await;
     let before = world.elapsed();
-    let failure = world
-        .release("orders")
-        .wired_to("billing")
-        .deploy()
-        .await
-        .failed();
+    let failure = world.release("orders").wired_to("billing").deploy().await.failed();
     assert_eq!(failure.cause, Cause::Misconfigured);
     let told = failure.message.as_str();
-    assert!(
-        told.contains("needs billing") && told.contains("mail"),
-        "{told}"
-    );
+    assert!(told.contains("needs billing") && told.contains("mail"), "{told}");
     assert!(told.contains("Nothing was made"), "{told}");
     assert_eq!((world.elapsed() - before).as_secs(), 20);
 }
@@ -78,18 +59,10 @@ async fn a_dependency_that_nobody_knows_is_refused_after_one_hold() {
 async fn a_service_belongs_to_the_pipeline_that_released_it_first() {
     let world = Memory::new();
     world.release("orders").goes_live().await;
-    let failure = world
-        .release("orders")
-        .through("other")
-        .deploy()
-        .await
-        .failed();
+    let failure = world.release("orders").through("other").deploy().await.failed();
     assert_eq!(failure.cause, Cause::Misconfigured);
     let told = failure.message.as_str();
-    assert!(
-        told.contains("belongs to the pipeline arn:aws:codepipeline:eu-central-1:1:orders"),
-        "{told}"
-    );
+    assert!(told.contains("belongs to the pipeline arn:aws:codepipeline:eu-central-1:1:orders"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,18 +75,9 @@ async fn an_artifact_that_is_gone_or_refused_says_so() {
         panic!("there is no artifact");
     };
     assert_eq!(gone.cause, Cause::ArtifactGone);
-    let refused = world
-        .release("orders")
-        .file("/", "")
-        .deploy()
-        .await
-        .failed();
+    let refused = world.release("orders").file("/", "").deploy().await.failed();
     assert_eq!(refused.cause, Cause::Misconfigured);
-    assert!(
-        refused.message.as_str().contains("an absolute path"),
-        "{}",
-        refused.message
-    );
+    assert!(refused.message.as_str().contains("an absolute path"), "{}", refused.message);
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,11 +85,7 @@ async fn a_document_of_a_newer_bluestage_is_left_alone() {
     let world = Memory::new();
     world.stages.put(&stage_name(), br#"{"schema": 99}"#);
     let failure = world.release("orders").deploy().await.failed();
-    assert!(
-        failure.message.as_str().contains("update this worker"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("update this worker"), "{}", failure.message);
     assert!(world.stages.history().is_empty());
 }
 
@@ -140,12 +100,7 @@ async fn a_property_that_is_wrong_fails_before_anything_is_asked_for() {
         ("TimeoutMinutes", "0"),
         ("Surprise", "x"),
     ] {
-        let failure = world
-            .release("orders")
-            .with(DEPLOY, name, value)
-            .deploy()
-            .await
-            .failed();
+        let failure = world.release("orders").with(DEPLOY, name, value).deploy().await.failed();
         assert_eq!(failure.cause, Cause::Misconfigured);
         let told = failure.message.as_str();
         assert!(told.contains(&format!("property {name} ")), "{told}");
@@ -158,38 +113,19 @@ async fn what_the_template_does_not_fit_is_told_before_the_version_begins() {
     let world = Memory::new();
     let named = |name, value| world.release("orders").with(DEPLOY, name, value);
     for (release, why) in [
+        (named("TemplatePath", "app::other.json"), "which is not in the artifact app; it holds template.json"),
+        (named("TemplatePath", "code::template.json"), "the action's input artifacts are app"),
+        (named("ParameterOverrides", r#"{"Colour": "blue"}"#), "the template declares none"),
         (
-            named("TemplatePath", "app::other.json"),
-            "which is not in the artifact app; it holds template.json",
-        ),
-        (
-            named("TemplatePath", "code::template.json"),
-            "the action's input artifacts are app",
-        ),
-        (
-            named("ParameterOverrides", r#"{"Colour": "blue"}"#),
-            "the template declares none",
-        ),
-        (
-            world.release("orders").given("Colour", json!("")).with(
-                DEPLOY,
-                "ParameterOverrides",
-                "",
-            ),
+            world.release("orders").given("Colour", json!("")).with(DEPLOY, "ParameterOverrides", ""),
             "no value to Colour",
         ),
-        (
-            world.release("orders").file("template.json", "<html>"),
-            "could not validate the template",
-        ),
+        (world.release("orders").file("template.json", "<html>"), "could not validate the template"),
     ] {
         let failure = release.deploy().await.failed();
         assert_eq!(failure.cause, Cause::Misconfigured);
         let told = failure.message.as_str();
-        assert!(
-            told.contains(why) && told.contains("Nothing was made"),
-            "{why}: {told}"
-        );
+        assert!(told.contains(why) && told.contains("Nothing was made"), "{why}: {told}");
     }
     assert!(world.stages.history().is_empty());
 }
@@ -198,25 +134,11 @@ async fn what_the_template_does_not_fit_is_told_before_the_version_begins() {
 async fn a_value_that_cannot_be_had_takes_the_version_back() {
     let world = Memory::new();
     for (value, why) in [
-        (
-            json!({"Fn::GetParam": ["app", "params.json", "Colour"]}),
-            "params.json, which is not in the artifact",
-        ),
-        (
-            json!({"Fn::GetBlue": "Url"}),
-            "here it can be Version, StackName",
-        ),
-        (
-            json!({"Fn::GetArtifactAtt": ["code", "URL"]}),
-            "the action's input artifacts are app",
-        ),
+        (json!({"Fn::GetParam": ["app", "params.json", "Colour"]}), "params.json, which is not in the artifact"),
+        (json!({"Fn::GetBlue": "Url"}), "here it can be Version, StackName"),
+        (json!({"Fn::GetArtifactAtt": ["code", "URL"]}), "the action's input artifacts are app"),
     ] {
-        let failure = world
-            .release("orders")
-            .given("Colour", value)
-            .deploy()
-            .await
-            .failed();
+        let failure = world.release("orders").given("Colour", value).deploy().await.failed();
         let told = failure.message.as_str();
         assert!(told.contains(why), "{told}");
         assert!(world.versions("orders").is_empty());
@@ -228,17 +150,8 @@ async fn a_value_that_cannot_be_had_takes_the_version_back() {
 async fn a_circle_of_services_is_refused_and_spelled_out() {
     let world = Memory::new();
     world.release("billing").goes_live().await;
-    world
-        .release("orders")
-        .wired_to("billing")
-        .goes_live()
-        .await;
-    let failure = world
-        .release("billing")
-        .wired_to("orders")
-        .deploy()
-        .await
-        .failed();
+    world.release("orders").wired_to("billing").goes_live().await;
+    let failure = world.release("billing").wired_to("orders").deploy().await.failed();
     let told = failure.message.as_str();
     assert!(told.contains("billing → orders → billing"), "{told}");
 }
@@ -248,22 +161,13 @@ async fn an_output_that_a_dependency_does_not_have_is_refused_with_those_it_has(
     let world = Memory::new();
     world.release("billing").goes_live().await;
     let value = json!({"Fn::GetLive": ["billing", "Uri"]});
-    let failure = world
-        .release("orders")
-        .given("Peer", value)
-        .deploy()
-        .await
-        .failed();
+    let failure = world.release("orders").given("Peer", value).deploy().await.failed();
     let told = failure.message.as_str();
-    assert!(
-        told.contains("the output Uri of billing v1-") && told.contains("which has Url"),
-        "{told}"
-    );
+    assert!(told.contains("the output Uri of billing v1-") && told.contains("which has Url"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_continues_what_this_worker_does_not_understand_does_not_claim_that_nothing_was_made()
- {
+async fn a_job_that_continues_what_this_worker_does_not_understand_does_not_claim_that_nothing_was_made() {
     let world = Memory::new();
     let orders = world.release("orders");
     orders.deploy().await.done();
@@ -273,9 +177,5 @@ async fn a_job_that_continues_what_this_worker_does_not_understand_does_not_clai
         panic!("the token is not ours");
     };
     assert_eq!(failure.cause, Cause::Bug);
-    assert!(
-        !failure.message.as_str().contains("Nothing was made"),
-        "{}",
-        failure.message
-    );
+    assert!(!failure.message.as_str().contains("Nothing was made"), "{}", failure.message);
 }

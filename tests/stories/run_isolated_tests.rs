@@ -57,9 +57,7 @@ async fn tests_that_fail_are_named_and_the_version_stays_to_be_looked_at() {
     world.release("billing").goes_live().await;
     let orders = world.release("orders").wired_to("billing");
     orders.deploy().await.done();
-    world
-        .script
-        .next_run(Command::fails("checkout pays once", "expected 1, got 2"));
+    world.script.next_run(Command::fails("checkout pays once", "expected 1, got 2"));
     let failure = orders.test().await.failed();
     assert_eq!(failure.cause, Cause::TestsFailed);
     let told = failure.message.as_str();
@@ -74,10 +72,7 @@ async fn tests_that_fail_are_named_and_the_version_stays_to_be_looked_at() {
     }
     assert_eq!(version.state, State::Blue);
     assert_eq!(version.run.as_ref().unwrap().outcome, RunOutcome::Failed);
-    assert_eq!(
-        failure.external_id.unwrap().as_str(),
-        version.run.unwrap().id.as_str()
-    );
+    assert_eq!(failure.external_id.unwrap().as_str(), version.run.unwrap().id.as_str());
     assert!(world.stacks.names().contains(&version.stack.name));
 }
 
@@ -99,21 +94,9 @@ async fn a_long_run_tells_its_progress_and_keeps_its_id() {
     world.script.next_run(Command::passes(1).after(30));
     let played = orders.test().await;
     assert!(played.turns.len() > 5, "{}", played.turns.len());
-    assert!(
-        played.turns[2].summary.as_str().contains("beat "),
-        "{}",
-        played.turns[2].summary
-    );
-    assert!(
-        played
-            .turns
-            .iter()
-            .all(|turn| turn.external_id == played.turns[0].external_id)
-    );
-    assert_eq!(
-        played.done().variables["Run"],
-        world.script.given()[0].run.as_str()
-    );
+    assert!(played.turns[2].summary.as_str().contains("beat "), "{}", played.turns[2].summary);
+    assert!(played.turns.iter().all(|turn| turn.external_id == played.turns[0].external_id));
+    assert_eq!(played.done().variables["Run"], world.script.given()[0].run.as_str());
     assert_eq!(world.script.given().len(), 1);
 }
 
@@ -140,11 +123,11 @@ async fn tested_beside_a_newer_billing<'w>(world: &'w Memory) -> (Release<'w>, V
         {"name": "SELF", "value": {"Fn::GetBlue": "Url"}},
         {"name": "WHICH", "value": {"Fn::GetBlue": "Version"}},
     ]);
-    let orders = world
-        .release("orders")
-        .wired_to("billing")
-        .file("Makefile", "test:")
-        .with(TEST, "EnvironmentVariables", &own.to_string());
+    let orders = world.release("orders").wired_to("billing").file("Makefile", "test:").with(
+        TEST,
+        "EnvironmentVariables",
+        &own.to_string(),
+    );
     orders.deploy().await.done();
     world.release("billing").goes_live().await;
     orders.test().await.done();
@@ -170,14 +153,8 @@ async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
         ("BLUESTAGE_RUN", given.run.to_string()),
         ("APP_STACK_NAME", version.stack.name.clone()),
         ("BLUE_URL", format!("https://{}", version.stack.name)),
-        (
-            "LIVE_BILLING_URL",
-            format!("https://{}", billing.stack.name),
-        ),
-        (
-            "LIVE_BILLING_QUEUE_NAME",
-            format!("q-{}", billing.stack.name),
-        ),
+        ("LIVE_BILLING_URL", format!("https://{}", billing.stack.name)),
+        ("LIVE_BILLING_QUEUE_NAME", format!("q-{}", billing.stack.name)),
         ("PLAIN", "x".to_owned()),
         ("PEER", format!("https://{}", billing.stack.name)),
         ("SELF", format!("https://{}", version.stack.name)),
@@ -186,11 +163,7 @@ async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
     for (name, value) in &expected {
         assert_eq!(given.environment.get(*name), Some(value), "{name}");
     }
-    assert_eq!(
-        given.environment.len(),
-        expected.len() + 1,
-        "and BLUESTAGE_VIEW"
-    );
+    assert_eq!(given.environment.len(), expected.len() + 1, "and BLUESTAGE_VIEW");
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,11 +184,7 @@ async fn the_command_runs_in_the_unpacked_artifact() {
     tested_beside_a_newer_billing(&world).await;
     let given = given(&world);
     assert_eq!(given.command, "make test");
-    assert!(
-        given.files.contains(&"Makefile".to_owned()),
-        "{:?}",
-        given.files
-    );
+    assert!(given.files.contains(&"Makefile".to_owned()), "{:?}", given.files);
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,11 +192,7 @@ async fn tests_without_a_deployed_version_say_what_is_missing() {
     let world = Memory::new();
     let failure = world.release("orders").test().await.failed();
     assert_eq!(failure.cause, Cause::Misconfigured);
-    assert!(
-        failure.message.as_str().contains("Put DeployBlue"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("Put DeployBlue"), "{}", failure.message);
     assert!(world.stages.history().is_empty());
 }
 
@@ -236,21 +201,16 @@ async fn a_service_that_is_not_in_the_view_cannot_be_asked_for_an_output() {
     let world = Memory::new();
     world.release("billing").goes_live().await;
     let own = json!([{"name": "PEER", "value": {"Fn::GetLive": ["billing", "Url"]}}]).to_string();
-    let orders = world
-        .release("orders")
-        .with(TEST, "EnvironmentVariables", &own);
+    let orders = world.release("orders").with(TEST, "EnvironmentVariables", &own);
     orders.deploy().await.done();
     let failure = orders.test().await.failed();
-    assert!(
-        failure.message.as_str().contains("DependsOn"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("DependsOn"), "{}", failure.message);
 
-    let orders = world
-        .release("orders")
-        .with(TEST, "EnvironmentVariables", &own)
-        .with(ActionKind::DeployBlue, "DependsOn", "billing");
+    let orders = world.release("orders").with(TEST, "EnvironmentVariables", &own).with(
+        ActionKind::DeployBlue,
+        "DependsOn",
+        "billing",
+    );
     orders.deploy().await.done();
     orders.test().await.done();
 }

@@ -38,11 +38,7 @@ async fn a_run_on_another_machine_is_followed_by_its_record() {
             }
         }
     }
-    assert_eq!(
-        world.script.given().len(),
-        1,
-        "a run that beats is not started anew"
-    );
+    assert_eq!(world.script.given().len(), 1, "a run that beats is not started anew");
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,27 +55,16 @@ async fn a_run_whose_worker_died_is_started_anew_only_after_the_lease_was_watche
     let Verdict::Continue(more) = world.turn_on("b", &job).await.unwrap() else {
         panic!("the run is lost, not ended");
     };
-    assert_eq!(
-        world.elapsed() - before,
-        HOLD,
-        "nobody has watched it before"
-    );
+    assert_eq!(world.elapsed() - before, HOLD, "nobody has watched it before");
     assert_eq!(more.external_id.as_str(), lost.as_str());
     let job = next(&job, &more, 2);
     let Verdict::Continue(more) = world.turn_on("b", &job).await.unwrap() else {
         panic!("the run is started anew");
     };
-    assert_ne!(
-        more.external_id.as_str(),
-        lost.as_str(),
-        "a new attempt has a new name"
-    );
+    assert_ne!(more.external_id.as_str(), lost.as_str(), "a new attempt has a new name");
     assert!(world.elapsed() - before <= HOLD + Duration::from_secs(4));
     assert_eq!(world.script.given().len(), 2);
-    assert_eq!(
-        orders.version().run.unwrap().id.as_str(),
-        more.external_id.as_str()
-    );
+    assert_eq!(orders.version().run.unwrap().id.as_str(), more.external_id.as_str());
     orders.go_on(next(&job, &more, 3)).await;
 }
 
@@ -130,11 +115,7 @@ async fn a_run_that_is_lost_again_and_again_is_given_up() {
     };
     assert_eq!(world.script.given().len(), 5);
     assert_eq!(failure.cause, Cause::Unavailable);
-    assert!(
-        failure.message.as_str().contains("5 attempts"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("5 attempts"), "{}", failure.message);
     assert_eq!(orders.version().run.unwrap().outcome, RunOutcome::Failed);
 }
 
@@ -149,11 +130,7 @@ async fn the_late_result_of_a_replaced_run_is_discarded() {
     orders.test().await.failed();
     let late = orders.go_on(old).await.failed();
     assert_eq!(late.cause, Cause::OutOfDate);
-    assert!(
-        late.message.as_str().contains("a newer run"),
-        "{}",
-        late.message
-    );
+    assert!(late.message.as_str().contains("a newer run"), "{}", late.message);
     assert_eq!(orders.version().run.unwrap().outcome, RunOutcome::Failed);
     assert_ne!(orders.version().state, State::Tested);
 }
@@ -170,11 +147,7 @@ async fn the_late_result_of_an_abandoned_version_is_discarded() {
     world.sweep().await.unwrap();
     let late = orders.go_on(job).await.failed();
     assert_eq!(late.cause, Cause::OutOfDate);
-    assert!(
-        late.message.as_str().contains("stopped or superseded"),
-        "{}",
-        late.message
-    );
+    assert!(late.message.as_str().contains("stopped or superseded"), "{}", late.message);
     assert!(orders.version().tested.is_none());
 }
 
@@ -217,16 +190,10 @@ async fn a_run_that_never_ends_is_stopped_at_the_deadline_and_noted_as_failed() 
     assert!((300..330).contains(&took), "{took} s");
     assert_eq!(failure.cause, Cause::Unavailable);
     let told = failure.message.as_str();
-    assert!(
-        told.contains("its time is over") && told.contains("TimeoutMinutes"),
-        "{told}"
-    );
+    assert!(told.contains("its time is over") && told.contains("TimeoutMinutes"), "{told}");
     let run = orders.version().run.unwrap();
     assert_eq!(run.outcome, RunOutcome::Failed);
-    assert_eq!(
-        world.records.record(&run.id).unwrap().status,
-        RunStatus::Stopped
-    );
+    assert_eq!(world.records.record(&run.id).unwrap().status, RunStatus::Stopped);
     assert!(world.machine("a").runs().is_empty());
     assert_eq!(world.script.given()[0].time_limit.as_secs(), 300);
 }

@@ -28,10 +28,7 @@ async fn a_blue_whose_execution_is_over_is_taken_away_at_once() {
     for (status, why) in [
         (ExecutionStatus::Over, "stopped or superseded"),
         (ExecutionStatus::Succeeded, "ended without promoting it"),
-        (
-            ExecutionStatus::Unknown,
-            "does not know its pipeline execution",
-        ),
+        (ExecutionStatus::Unknown, "does not know its pipeline execution"),
     ] {
         let world = Memory::new();
         let version = blue(&world, status).await.version();
@@ -58,11 +55,7 @@ async fn a_blue_whose_execution_failed_is_kept_for_the_grace_time_by_the_sweeper
     let world = Memory::new();
     let orders = blue(&world, ExecutionStatus::Failed).await;
     world.pass(GRACE * 2).await;
-    assert_eq!(
-        world.sweep().await.unwrap(),
-        Swept::default(),
-        "seen failed for the first time"
-    );
+    assert_eq!(world.sweep().await.unwrap(), Swept::default(), "seen failed for the first time");
     world.pass(GRACE - MINUTE).await;
     assert_eq!(world.sweep().await.unwrap(), Swept::default());
     world.pass(MINUTE).await;
@@ -76,13 +69,9 @@ async fn a_retry_of_a_failed_execution_begins_the_grace_time_anew() {
     let orders = blue(&world, ExecutionStatus::Failed).await;
     world.sweep().await.unwrap();
     world.pass(GRACE - MINUTE).await;
-    world
-        .jobs
-        .execution_is(&orders.execution_id, ExecutionStatus::Running);
+    world.jobs.execution_is(&orders.execution_id, ExecutionStatus::Running);
     world.sweep().await.unwrap();
-    world
-        .jobs
-        .execution_is(&orders.execution_id, ExecutionStatus::Failed);
+    world.jobs.execution_is(&orders.execution_id, ExecutionStatus::Failed);
     world.pass(MINUTE * 2).await;
     assert_eq!(world.sweep().await.unwrap(), Swept::default());
     assert_eq!(orders.version().state, State::Blue);
@@ -96,9 +85,7 @@ async fn a_blue_that_nobody_promotes_expires_even_if_codepipeline_does_not_answe
     assert_eq!(world.sweep().await.unwrap(), Swept::default());
     world.pass(MINUTE).await;
     let version = orders.version();
-    world
-        .line
-        .breaks_later("jobs.execution", Break::Unavailable, 0, usize::MAX);
+    world.line.breaks_later("jobs.execution", Break::Unavailable, 0, usize::MAX);
     assert!(removed(&world.sweep().await.unwrap(), &version));
 }
 
@@ -113,23 +100,13 @@ async fn what_anybody_can_reach_is_never_taken_away() {
     world.sweep().await.unwrap();
     let names = world.stacks.names();
     for version in [&first, &second, &third] {
-        assert!(
-            names.contains(&version.stack.name),
-            "{} is pinned, kept or live",
-            version.id
-        );
+        assert!(names.contains(&version.stack.name), "{} is pinned, kept or live", version.id);
     }
-    world
-        .jobs
-        .execution_is(&orders.execution_id, ExecutionStatus::Over);
+    world.jobs.execution_is(&orders.execution_id, ExecutionStatus::Over);
     world.sweep().await.unwrap();
     let mut left = world.stacks.names();
     left.sort();
-    assert_eq!(
-        left,
-        [second.stack.name, third.stack.name],
-        "nobody reaches the first any more"
-    );
+    assert_eq!(left, [second.stack.name, third.stack.name], "nobody reaches the first any more");
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,15 +122,7 @@ async fn a_version_is_marked_before_its_stack_is_deleted_and_forgotten_after() {
         .filter(|call| call.starts_with("stages.write") || call.starts_with("stacks.delete"))
         .map(|call| call.split(' ').next().unwrap().to_owned())
         .collect();
-    assert_eq!(
-        effects,
-        [
-            "stages.write",
-            "stages.write",
-            "stacks.delete",
-            "stages.write"
-        ]
-    );
+    assert_eq!(effects, ["stages.write", "stages.write", "stacks.delete", "stages.write"]);
     let states: Vec<Option<State>> = world.stages.history()[written..]
         .iter()
         .map(|stage| {
@@ -161,10 +130,7 @@ async fn a_version_is_marked_before_its_stack_is_deleted_and_forgotten_after() {
             Some(service.versions.values().next()?.state)
         })
         .collect();
-    assert_eq!(
-        states,
-        [Some(State::Abandoned), Some(State::Retiring), None]
-    );
+    assert_eq!(states, [Some(State::Abandoned), Some(State::Retiring), None]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,10 +139,7 @@ async fn a_stack_is_deleted_by_its_id() {
     let orders = blue(&world, ExecutionStatus::Over).await;
     let id = orders.version().stack.id.unwrap();
     world.sweep().await.unwrap();
-    assert_eq!(
-        world.stacks.events().last().unwrap(),
-        &format!("deleted {id}")
-    );
+    assert_eq!(world.stacks.events().last().unwrap(), &format!("deleted {id}"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,17 +150,10 @@ async fn a_stack_that_cannot_be_deleted_is_reported_and_keeps_no_other() {
         stacks.stuck = Some(("Bucket".to_owned(), "it is not empty".to_owned()));
     });
     let swept = world.sweep().await.unwrap();
-    assert_eq!(
-        swept.stuck,
-        [(of("orders", &stuck), "Bucket: it is not empty".to_owned())]
-    );
+    assert_eq!(swept.stuck, [(of("orders", &stuck), "Bucket: it is not empty".to_owned())]);
     assert_eq!(world.versions("orders")[0].state, State::Retiring);
     world.stacks.behave(|stacks| stacks.stuck = None);
-    assert_eq!(
-        world.sweep().await.unwrap().retired.len(),
-        1,
-        "the next sweep tries again"
-    );
+    assert_eq!(world.sweep().await.unwrap().retired.len(), 1, "the next sweep tries again");
     assert!(world.stacks.names().is_empty());
 }
 
@@ -212,12 +168,7 @@ async fn a_stack_that_takes_long_to_delete_is_finished_by_a_later_sweep() {
         world.sweep().await.unwrap();
     }
     assert!(world.versions("orders").is_empty());
-    let deleted = world
-        .stacks
-        .events()
-        .iter()
-        .filter(|event| event.starts_with("deleted"))
-        .count();
+    let deleted = world.stacks.events().iter().filter(|event| event.starts_with("deleted")).count();
     assert_eq!(deleted, 1, "it is asked for once");
 }
 
@@ -237,9 +188,7 @@ async fn what_may_not_be_deleted_keeps_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn a_stage_that_cannot_be_read_keeps_no_other_from_being_swept() {
     let world = Memory::new();
-    world
-        .stages
-        .put(&"another".parse().unwrap(), br#"{"schema": 99}"#);
+    world.stages.put(&"another".parse().unwrap(), br#"{"schema": 99}"#);
     let version = blue(&world, ExecutionStatus::Over).await.version();
     let swept = world.sweep().await.unwrap();
     assert!(swept.troubles[0].contains("stage another"), "{swept:?}");
@@ -264,9 +213,7 @@ async fn a_version_that_goes_live_while_it_is_looked_at_is_not_given_up() {
     let orders = world.release("orders");
     orders.is_tested().await;
     let blue = blue(&world, ExecutionStatus::Over).await.version();
-    world
-        .jobs
-        .execution_is(&orders.execution_id, ExecutionStatus::Succeeded);
+    world.jobs.execution_is(&orders.execution_id, ExecutionStatus::Succeeded);
     let tested = of("orders", &orders.version());
     world.stages.meanwhile(move |stage| {
         let orders = stage.services.get_mut(&tested.service).unwrap();
@@ -295,12 +242,7 @@ async fn two_sweeps_at_once_are_harmless() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sweep_in_which_any_one_call_breaks_is_made_good_by_the_next() {
-    for how in [
-        Break::Unavailable,
-        Break::LostAnswer,
-        Break::Denied,
-        Break::Rejected,
-    ] {
+    for how in [Break::Unavailable, Break::LostAnswer, Break::Denied, Break::Rejected] {
         for number in 0.. {
             let world = Memory::new();
             world.stacks.behave(|stacks| stacks.deleting = 1);
@@ -314,11 +256,7 @@ async fn a_sweep_in_which_any_one_call_breaks_is_made_good_by_the_next() {
             }
             world.sweep().await.unwrap();
             let told = format!("{how:?} at call {number}");
-            assert_eq!(
-                world.stacks.names(),
-                std::slice::from_ref(&kept.stack.name),
-                "{told}"
-            );
+            assert_eq!(world.stacks.names(), std::slice::from_ref(&kept.stack.name), "{told}");
             assert!(world.versions("orders").is_empty(), "{told}");
         }
     }
@@ -331,11 +269,7 @@ async fn a_version_that_comes_to_be_needed_while_it_is_marked_keeps_its_stack() 
     let version = of("orders", &orders.version());
     let (marked, kept) = (version.clone(), version);
     world.stages.meanwhile_when(
-        move |stage| {
-            stage
-                .version(&marked)
-                .is_some_and(|version| version.state == State::Retiring)
-        },
+        move |stage| stage.version(&marked).is_some_and(|version| version.state == State::Retiring),
         move |stage| {
             let orders = stage.services.get_mut(&kept.service).unwrap();
             orders.previous.push(kept.version.clone());

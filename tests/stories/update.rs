@@ -12,12 +12,7 @@ async fn a_conflict_is_tried_again_on_what_somebody_else_wrote() {
     let played = orders.deploy().await;
     assert!(played.turns.is_empty(), "a lost race is no fault");
     played.done();
-    let writers: Vec<String> = world
-        .stages
-        .history()
-        .into_iter()
-        .map(|stage| stage.written_by)
-        .collect();
+    let writers: Vec<String> = world.stages.history().into_iter().map(|stage| stage.written_by).collect();
     assert_eq!(writers[0], "somebody-else-1");
     assert_eq!(writers.len(), 3);
 }
@@ -29,10 +24,7 @@ async fn what_somebody_else_wrote_is_never_lost() {
     let orders = world.release("orders");
     world.stages.meanwhile(move |stage| {
         let mail = stage.services.get_mut(&"mail".parse().unwrap()).unwrap();
-        mail.versions
-            .get_mut(&mail.live.clone().unwrap())
-            .unwrap()
-            .revision = Some("theirs".to_owned());
+        mail.versions.get_mut(&mail.live.clone().unwrap()).unwrap().revision = Some("theirs".to_owned());
     });
     orders.deploy().await.done();
     let now = world.live("mail").unwrap();
@@ -45,11 +37,7 @@ async fn a_write_that_landed_although_it_was_answered_with_a_conflict_is_recogni
     world.stages.conflict(Landed::Yes);
     let orders = world.release("orders");
     orders.deploy().await.done();
-    let began = world
-        .history()
-        .iter()
-        .filter(|told| *told == "orders began")
-        .count();
+    let began = world.history().iter().filter(|told| *told == "orders began").count();
     assert_eq!(began, 1);
     assert_eq!(world.stage().seq, 2, "begin and ready, nothing twice");
 }
@@ -73,10 +61,7 @@ async fn our_write_under_somebody_elses_is_recognised_by_what_it_did() {
         panic!("the answer was lost");
     };
     world.release("mail").goes_live().await;
-    orders
-        .go_on(crate::memory::release::next(&first, &more, 1))
-        .await
-        .done();
+    orders.go_on(crate::memory::release::next(&first, &more, 1)).await.done();
     assert_eq!(world.versions("orders").len(), 1);
     assert_eq!(orders.version().ordinal, 1);
 }
@@ -117,10 +102,7 @@ async fn losing_every_race_for_a_minute_is_told_and_tried_again_not_failed() {
     }
     let played = world.release("orders").deploy().await;
     let told = played.turns[0].summary.as_str();
-    assert!(
-        told.contains("too many others changed stage test"),
-        "{told}"
-    );
+    assert!(told.contains("too many others changed stage test"), "{told}");
     assert_eq!(played.turns.len(), 1);
     played.done();
 }

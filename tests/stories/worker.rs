@@ -19,10 +19,7 @@ pub(crate) fn settings(slots: usize) -> Settings {
         slots,
         limits: Limits::default(),
         longest_hold: HOLD,
-        pacing: Pacing {
-            busy: Duration::from_secs(1),
-            idle: Duration::from_secs(10),
-        },
+        pacing: Pacing { busy: Duration::from_secs(1), idle: Duration::from_secs(10) },
         sweep_every: Duration::from_secs(60),
         failed_grace: GRACE,
         stop_grace: Duration::from_secs(25),
@@ -44,11 +41,7 @@ impl Working {
             let (stopping, cancelled) = (stopping.clone(), cancelled.clone());
             async move { worker.run(stopping, cancelled).await }
         });
-        Self {
-            stopping,
-            cancelled,
-            task,
-        }
+        Self { stopping, cancelled, task }
     }
 
     pub(crate) async fn stop(self) -> Ended {
@@ -76,10 +69,7 @@ pub(crate) fn is_answered(world: &Memory, job: &Job) -> bool {
 pub(crate) fn last_of(world: &Memory, job: &Job) -> Option<Verdict> {
     let verdicts = world.jobs.verdicts();
     let ours = |(id, _): &&(JobId, Verdict)| id.0.trim_end_matches('+') == job.id.0;
-    verdicts
-        .iter()
-        .rfind(ours)
-        .map(|(_, verdict)| verdict.clone())
+    verdicts.iter().rfind(ours).map(|(_, verdict)| verdict.clone())
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,12 +88,7 @@ async fn a_worker_plays_a_whole_pipeline() {
     }
     assert_eq!(world.live("orders").unwrap().state, State::Live);
     assert_eq!(working.stop().await, Ended::Cleanly);
-    let ids: Vec<JobId> = world
-        .jobs
-        .verdicts()
-        .into_iter()
-        .map(|(id, _)| id)
-        .collect();
+    let ids: Vec<JobId> = world.jobs.verdicts().into_iter().map(|(id, _)| id).collect();
     let mut once = ids.clone();
     once.dedup();
     assert_eq!(once, ids, "one verdict for each job");
@@ -113,12 +98,8 @@ async fn a_worker_plays_a_whole_pipeline() {
 async fn it_asks_only_for_as_many_jobs_as_it_has_free_slots() {
     let world = Memory::new();
     world.stacks.behave(|stacks| stacks.creating = 3);
-    let releases: Vec<_> = ["a", "b", "c", "d", "e"]
-        .map(|name| world.release(name))
-        .into();
-    releases
-        .iter()
-        .for_each(|release| world.jobs.offer(release.job(DEPLOY)));
+    let releases: Vec<_> = ["a", "b", "c", "d", "e"].map(|name| world.release(name)).into();
+    releases.iter().for_each(|release| world.jobs.offer(release.job(DEPLOY)));
     let working = Working::on(world.ports("a"), 2);
     let mut most = 0;
     for _ in 0..400 {
@@ -127,15 +108,8 @@ async fn it_asks_only_for_as_many_jobs_as_it_has_free_slots() {
     }
     assert_eq!(most, 2, "both slots are used and no third");
     let polled = world.jobs.polled();
-    assert!(
-        polled.iter().all(|(_, free)| (1..=2).contains(free)),
-        "{polled:?}"
-    );
-    assert!(
-        releases
-            .iter()
-            .all(|release| is_answered(&world, &release.job(DEPLOY)))
-    );
+    assert!(polled.iter().all(|(_, free)| (1..=2).contains(free)), "{polled:?}");
+    assert!(releases.iter().all(|release| is_answered(&world, &release.job(DEPLOY))));
     assert_eq!(working.stop().await, Ended::Cleanly);
 }
 
@@ -144,16 +118,9 @@ async fn jobs_beyond_what_was_asked_for_are_left_to_be_offered_again() {
     let world = Memory::new();
     world.jobs.hands_out_more_than_asked();
     let releases: Vec<_> = ["a", "b", "c"].map(|name| world.release(name)).into();
-    releases
-        .iter()
-        .for_each(|release| world.jobs.offer(release.job(DEPLOY)));
+    releases.iter().for_each(|release| world.jobs.offer(release.job(DEPLOY)));
     let working = Working::on(world.ports("a"), 1);
-    until(&world, || {
-        releases
-            .iter()
-            .all(|release| is_answered(&world, &release.job(DEPLOY)))
-    })
-    .await;
+    until(&world, || releases.iter().all(|release| is_answered(&world, &release.job(DEPLOY)))).await;
     assert_eq!(world.jobs.verdicts().len(), 3);
     working.stop().await;
 }
@@ -164,12 +131,7 @@ async fn every_action_is_polled_first_in_its_turn() {
     let working = Working::on(world.ports("a"), 1);
     until(&world, || world.jobs.polled().len() >= 9).await;
     working.stop().await;
-    let actions: Vec<ActionKind> = world
-        .jobs
-        .polled()
-        .iter()
-        .map(|(action, _)| *action)
-        .collect();
+    let actions: Vec<ActionKind> = world.jobs.polled().iter().map(|(action, _)| *action).collect();
     let first: Vec<ActionKind> = actions.chunks(3).take(3).map(|round| round[0]).collect();
     assert_eq!(first, ActionKind::ALL);
 }
@@ -187,11 +149,7 @@ async fn a_verdict_is_taken_once_although_its_answers_were_lost() {
         assert_eq!(working.stop().await, Ended::Cleanly);
         assert!(world.line.broken() >= 1);
         assert_eq!(world.jobs.verdicts().len(), 1, "{how:?}");
-        assert_eq!(
-            world.line.trail_of(&["stacks.ensure"]).len(),
-            1,
-            "{how:?}: the story is not played again"
-        );
+        assert_eq!(world.line.trail_of(&["stacks.ensure"]).len(), 1, "{how:?}: the story is not played again");
     }
 }
 
@@ -207,11 +165,7 @@ async fn a_verdict_that_codepipeline_refuses_becomes_a_failure_that_says_so() {
     let Some(Verdict::Failed(failure)) = last_of(&world, &job) else {
         panic!("the first verdict was refused");
     };
-    assert!(
-        failure.message.as_str().contains("did not take its result"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("did not take its result"), "{}", failure.message);
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,31 +180,19 @@ async fn a_verdict_that_is_not_wanted_is_dropped() {
     until(&world, || !world.line.trail_of(&["jobs.report"]).is_empty()).await;
     world.pass(Duration::from_secs(300)).await;
     assert!(world.jobs.verdicts().is_empty());
-    assert_eq!(
-        world.line.trail_of(&["jobs.report"]).len(),
-        1,
-        "it is not reported again"
-    );
+    assert_eq!(world.line.trail_of(&["jobs.report"]).len(), 1, "it is not reported again");
     assert_eq!(working.stop().await, Ended::Cleanly);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_two_workers_are_offered_is_played_by_one() {
     let world = Memory::new();
-    let jobs: Vec<Job> = ["a", "b", "c", "d"]
-        .map(|name| world.release(name).job(DEPLOY))
-        .into();
+    let jobs: Vec<Job> = ["a", "b", "c", "d"].map(|name| world.release(name).job(DEPLOY)).into();
     jobs.iter().for_each(|job| world.jobs.offer(job.clone()));
-    let (one, two) = (
-        Working::on(world.ports("a"), 4),
-        Working::on(world.ports("b"), 4),
-    );
+    let (one, two) = (Working::on(world.ports("a"), 4), Working::on(world.ports("b"), 4));
     until(&world, || jobs.iter().all(|job| is_answered(&world, job))).await;
     assert_eq!(world.jobs.verdicts().len(), jobs.len());
-    assert_eq!(
-        (one.stop().await, two.stop().await),
-        (Ended::Cleanly, Ended::Cleanly)
-    );
+    assert_eq!((one.stop().await, two.stop().await), (Ended::Cleanly, Ended::Cleanly));
 }
 
 #[tokio::test(start_paused = true)]
@@ -271,19 +213,11 @@ async fn it_polls_slower_while_nothing_happens_and_backs_off_when_refused() {
     let working = Working::on(world.ports("a"), 1);
     world.pass(Duration::from_secs(600)).await;
     let quiet = world.jobs.polled().len() / 3;
-    assert!(
-        (48..90).contains(&quiet),
-        "{quiet} rounds in ten minutes, about one in ten seconds"
-    );
-    world
-        .line
-        .breaks_later("jobs.poll", Break::Unavailable, 0, usize::MAX);
+    assert!((48..90).contains(&quiet), "{quiet} rounds in ten minutes, about one in ten seconds");
+    world.line.breaks_later("jobs.poll", Break::Unavailable, 0, usize::MAX);
     let before = world.line.trail_of(&["jobs.poll"]).len();
     world.pass(Duration::from_secs(600)).await;
     let faulty = (world.line.trail_of(&["jobs.poll"]).len() - before) / 3;
-    assert!(
-        (8..20).contains(&faulty),
-        "{faulty} rounds in ten minutes, about one a minute"
-    );
+    assert!((8..20).contains(&faulty), "{faulty} rounds in ten minutes, about one a minute");
     working.stop().await;
 }

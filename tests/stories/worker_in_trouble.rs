@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bluestage::ports::{
-    ActionKind, Cause, Changing, Declared, Fault, MadeFrom, ParameterChange, Ports, StackSpec,
-    StackState, Stacks, Verdict,
+    ActionKind, Cause, Changing, Declared, Fault, MadeFrom, ParameterChange, Ports, StackSpec, StackState, Stacks,
+    Verdict,
 };
 use bluestage::release::StackRef;
 use bluestage::worker::Ended;
@@ -25,10 +25,7 @@ struct Bombs {
 
 impl Bombs {
     fn beside(ports: &mut Ports, reads: usize) {
-        ports.stacks = Arc::new(Self {
-            inner: Arc::clone(&ports.stacks),
-            reads: AtomicUsize::new(reads),
-        });
+        ports.stacks = Arc::new(Self { inner: Arc::clone(&ports.stacks), reads: AtomicUsize::new(reads) });
     }
 }
 
@@ -43,11 +40,7 @@ impl Stacks for Bombs {
     }
 
     async fn read(&self, stack: &StackRef) -> Result<StackState, Fault> {
-        let left = self
-            .reads
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(1)
-            });
+        let left = self.reads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         assert!(left.is_err(), "the wheel came off while reading");
         self.inner.read(stack).await
     }
@@ -60,11 +53,7 @@ impl Stacks for Bombs {
         self.inner.apply(spec, change_set).await
     }
 
-    async fn set_parameter(
-        &self,
-        stack: &StackRef,
-        change: &ParameterChange,
-    ) -> Result<Changing, Fault> {
+    async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault> {
         self.inner.set_parameter(stack, change).await
     }
 
@@ -78,10 +67,7 @@ async fn a_panic_in_a_story_becomes_the_verdict_of_its_job_and_of_no_other() {
     let world = Memory::new();
     let mut ports = world.ports("a");
     Bombs::beside(&mut ports, 0);
-    let (bad, good) = (
-        world.release("orders").job(DEPLOY),
-        world.release("mail").job(ActionKind::Promote),
-    );
+    let (bad, good) = (world.release("orders").job(DEPLOY), world.release("mail").job(ActionKind::Promote));
     world.jobs.offer(bad.clone());
     let working = Working::on(ports, 1);
     until(&world, || is_answered(&world, &bad)).await;
@@ -89,11 +75,7 @@ async fn a_panic_in_a_story_becomes_the_verdict_of_its_job_and_of_no_other() {
         panic!("a panic is a failure");
     };
     assert_eq!(failure.cause, Cause::Bug);
-    assert!(
-        failure.message.as_str().contains("the wheel came off"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.as_str().contains("the wheel came off"), "{}", failure.message);
     world.jobs.offer(good.clone());
     until(&world, || is_answered(&world, &good)).await;
     assert_eq!(working.stop().await, Ended::Cleanly);
@@ -107,17 +89,10 @@ async fn a_worker_that_is_told_to_stop_hands_its_jobs_over_at_once() {
     let job = orders.job(DEPLOY);
     world.jobs.offer(job.clone());
     let working = Working::on(world.ports("a"), 1);
-    until(&world, || {
-        world.jobs.verdicts().len() == 1 && world.jobs.held() == 1
-    })
-    .await;
+    until(&world, || world.jobs.verdicts().len() == 1 && world.jobs.held() == 1).await;
     let before = world.elapsed();
     assert_eq!(working.stop().await, Ended::Cleanly);
-    assert!(
-        world.elapsed() - before < Duration::from_secs(1),
-        "{:?}",
-        world.elapsed() - before
-    );
+    assert!(world.elapsed() - before < Duration::from_secs(1), "{:?}", world.elapsed() - before);
     assert!(matches!(last_of(&world, &job), Some(Verdict::Continue(_))));
     let polled = world.jobs.polled().len();
     world.pass(Duration::from_secs(60)).await;
@@ -127,11 +102,7 @@ async fn a_worker_that_is_told_to_stop_hands_its_jobs_over_at_once() {
     let next = Working::on(world.ports("b"), 1);
     until(&world, || is_answered(&world, &job)).await;
     next.stop().await;
-    assert_eq!(
-        world.stacks.events().len(),
-        1,
-        "the next worker goes on with the same stack"
-    );
+    assert_eq!(world.stacks.events().len(), 1, "the next worker goes on with the same stack");
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,9 +127,7 @@ async fn runs_of_a_worker_that_stops_are_started_anew_by_the_next_at_once() {
 
 /// Reports that never come back: what is held cannot be handed over.
 async fn with_a_job_that_cannot_be_reported(world: &Memory) -> Working {
-    world
-        .line
-        .breaks_later("jobs.report", Break::Unavailable, 0, usize::MAX);
+    world.line.breaks_later("jobs.report", Break::Unavailable, 0, usize::MAX);
     world.jobs.offer(world.release("orders").job(DEPLOY));
     let working = Working::on(world.ports("a"), 1);
     until(world, || world.jobs.held() == 1).await;
@@ -212,10 +181,7 @@ async fn a_panic_in_the_sweep_ends_neither_the_sweeps_nor_the_jobs_beside_them()
     Bombs::beside(&mut ports, 2);
     let working = Working::on(ports, 1);
     until(&world, || world.versions("orders").is_empty()).await;
-    assert!(
-        world.elapsed() > Duration::from_secs(130),
-        "two sweeps came down"
-    );
+    assert!(world.elapsed() > Duration::from_secs(130), "two sweeps came down");
     assert_eq!(working.stop().await, Ended::Cleanly);
 }
 
@@ -223,9 +189,7 @@ async fn a_panic_in_the_sweep_ends_neither_the_sweeps_nor_the_jobs_beside_them()
 async fn a_sweep_that_can_list_no_stage_is_tried_again() {
     let world = Memory::new();
     over(&world).await;
-    world
-        .line
-        .breaks_later("stages.names", Break::Unavailable, 0, 2);
+    world.line.breaks_later("stages.names", Break::Unavailable, 0, 2);
     let working = Working::on(world.ports("a"), 1);
     until(&world, || world.versions("orders").is_empty()).await;
     assert_eq!(world.line.broken(), 2);

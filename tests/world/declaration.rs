@@ -1,9 +1,9 @@
 //! What CreatePipeline is told of a pipeline of our own making.
 
 use aws_sdk_codepipeline::types::{
-    ActionCategory, ActionDeclaration, ActionOwner, ActionTypeId, ArtifactStore, ArtifactStoreType,
-    ExecutionMode, FailureConditions, InputArtifact, OutputArtifact, PipelineDeclaration,
-    PipelineType, Result as StageResult, RetryConfiguration, StageDeclaration, StageRetryMode,
+    ActionCategory, ActionDeclaration, ActionOwner, ActionTypeId, ArtifactStore, ArtifactStoreType, ExecutionMode,
+    FailureConditions, InputArtifact, OutputArtifact, PipelineDeclaration, PipelineType, Result as StageResult,
+    RetryConfiguration, StageDeclaration, StageRetryMode,
 };
 
 use super::pipelines::{PipelineOptions, Properties};
@@ -16,15 +16,8 @@ pub(super) fn declaration(name: &str, options: &PipelineOptions) -> PipelineDecl
         .set_actions(Some(actions(options)))
         .set_on_failure(options.retried.then(retry_all_actions))
         .build();
-    let mode = if options.superseded {
-        ExecutionMode::Superseded
-    } else {
-        ExecutionMode::Parallel
-    };
-    let store = ArtifactStore::builder()
-        .r#type(ArtifactStoreType::S3)
-        .location(ARTIFACT_BUCKET)
-        .build();
+    let mode = if options.superseded { ExecutionMode::Superseded } else { ExecutionMode::Parallel };
+    let store = ArtifactStore::builder().r#type(ArtifactStoreType::S3).location(ARTIFACT_BUCKET).build();
     let pipeline = PipelineDeclaration::builder()
         .name(name)
         .role_arn("arn:aws:iam::000000000000:role/pipeline")
@@ -39,11 +32,7 @@ pub(super) fn declaration(name: &str, options: &PipelineOptions) -> PipelineDecl
 
 fn actions(options: &PipelineOptions) -> Vec<ActionDeclaration> {
     let mut actions = Vec::new();
-    let all = [
-        ("DeployBlue", &options.deploy),
-        ("RunIsolatedTests", &options.test),
-        ("Promote", &options.promote),
-    ];
+    let all = [("DeployBlue", &options.deploy), ("RunIsolatedTests", &options.test), ("Promote", &options.promote)];
     for (order, (provider, properties)) in (1..).zip(all) {
         if let Some(properties) = properties {
             actions.push(custom_action(provider, order, properties));
@@ -65,56 +54,32 @@ fn source_stage(pipeline: &str) -> StageDeclaration {
         .configuration("S3Bucket", SOURCE_BUCKET)
         .configuration("S3ObjectKey", format!("{pipeline}.zip"))
         .configuration("PollForSourceChanges", "false")
-        .output_artifacts(
-            OutputArtifact::builder()
-                .name("Source")
-                .build()
-                .expect("an artifact"),
-        )
+        .output_artifacts(OutputArtifact::builder().name("Source").build().expect("an artifact"))
         .build();
-    let stage = StageDeclaration::builder()
-        .name("Source")
-        .actions(action.expect("an action"));
+    let stage = StageDeclaration::builder().name("Source").actions(action.expect("an action"));
     stage.build().expect("a pipeline stage")
 }
 
 fn custom_action(provider: &str, order: i32, properties: &Properties) -> ActionDeclaration {
-    let category = if provider == "RunIsolatedTests" {
-        ActionCategory::Test
-    } else {
-        ActionCategory::Deploy
-    };
-    let mut action = ActionDeclaration::builder()
-        .name(provider)
-        .run_order(order)
-        .action_type_id(action_type(category, ActionOwner::Custom, provider));
+    let category = if provider == "RunIsolatedTests" { ActionCategory::Test } else { ActionCategory::Deploy };
+    let mut action = ActionDeclaration::builder().name(provider).run_order(order).action_type_id(action_type(
+        category,
+        ActionOwner::Custom,
+        provider,
+    ));
     for (name, value) in properties {
         action = action.configuration(name, value);
     }
     if provider != "Promote" {
-        action = action.input_artifacts(
-            InputArtifact::builder()
-                .name("Source")
-                .build()
-                .expect("an artifact"),
-        );
+        action = action.input_artifacts(InputArtifact::builder().name("Source").build().expect("an artifact"));
     }
     if provider == "RunIsolatedTests" {
-        action = action.output_artifacts(
-            OutputArtifact::builder()
-                .name("Results")
-                .build()
-                .expect("an artifact"),
-        );
+        action = action.output_artifacts(OutputArtifact::builder().name("Results").build().expect("an artifact"));
     }
     action.build().expect("an action")
 }
 
 fn action_type(category: ActionCategory, owner: ActionOwner, provider: &str) -> ActionTypeId {
-    let id = ActionTypeId::builder()
-        .category(category)
-        .owner(owner)
-        .provider(provider)
-        .version("1");
+    let id = ActionTypeId::builder().category(category).owner(owner).provider(provider).version("1");
     id.build().expect("an action type")
 }

@@ -8,11 +8,7 @@ use serde_json::Value;
 use super::{ARTIFACT_BUCKET, Options, Process, SOURCE_BUCKET, aws_environment};
 
 /// Starts it and tells where it listens.
-pub(super) fn start_local(
-    bluestage: &Path,
-    home: &Path,
-    (aws_url, options): (&str, &Options),
-) -> (Process, String) {
+pub(super) fn start_local(bluestage: &Path, home: &Path, (aws_url, options): (&str, &Options)) -> (Process, String) {
     let mut command = Command::new(bluestage);
     command.args(["local", "--listen", "127.0.0.1:0"]);
     for pipelines in &options.pipelines {
@@ -27,10 +23,7 @@ pub(super) fn start_local(
     let mut process = Process::start("local", command, home, &aws_environment(aws_url));
     let line = process.first_line();
     let ready: Value = serde_json::from_str(&line).expect("one JSON line");
-    let url = ready["listening"]
-        .as_str()
-        .expect("where it listens")
-        .to_owned();
+    let url = ready["listening"].as_str().expect("where it listens").to_owned();
     (process, url)
 }
 

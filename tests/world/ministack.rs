@@ -25,9 +25,7 @@ pub struct MiniStack {
 impl MiniStack {
     /// Starts one on a free port and waits until it answers.
     pub async fn start() -> Self {
-        tokio::task::spawn_blocking(Self::start_blocking)
-            .await
-            .expect("MiniStack starts")
+        tokio::task::spawn_blocking(Self::start_blocking).await.expect("MiniStack starts")
     }
 
     fn start_blocking() -> Self {
@@ -42,25 +40,13 @@ impl MiniStack {
 
     fn try_start() -> Option<Self> {
         let program = venv().join("bin/ministack");
-        assert!(
-            program.exists(),
-            "{} is missing; run the tests with: make test",
-            program.display()
-        );
+        assert!(program.exists(), "{} is missing; run the tests with: make test", program.display());
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
-        let home = tempfile::Builder::new()
-            .prefix("ministack-")
-            .tempdir()
-            .expect("a temporary directory");
+        let home = tempfile::Builder::new().prefix("ministack-").tempdir().expect("a temporary directory");
         let environment = environment(home.path(), port);
-        let mut process = Process::start(
-            "ministack",
-            Command::new(program),
-            home.path(),
-            &environment,
-        );
+        let mut process = Process::start("ministack", Command::new(program), home.path(), &environment);
         let deadline = Instant::now() + PATIENCE;
         while process.runs() && Instant::now() < deadline {
             if answers(port) {
@@ -101,13 +87,7 @@ fn environment(home: &Path, port: u16) -> Vec<(String, String)> {
         path.display().to_string()
     };
     [
-        (
-            "PATH",
-            format!(
-                "{}:/usr/local/bin:/usr/bin:/bin",
-                venv().join("bin").display()
-            ),
-        ),
+        ("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display())),
         ("HOME", home.display().to_string()),
         ("TMPDIR", within("tmp")),
         ("S3_DATA_DIR", within("s3")),

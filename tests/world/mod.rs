@@ -76,10 +76,7 @@ pub struct World {
 impl World {
     /// Starts everything but workers.
     pub async fn start(bluestage: &Path, options: Options) -> Self {
-        let home = tempfile::Builder::new()
-            .prefix("bluestage-world-")
-            .tempdir()
-            .expect("a temporary directory");
+        let home = tempfile::Builder::new().prefix("bluestage-world-").tempdir().expect("a temporary directory");
         let ministack = MiniStack::start().await;
         let aws_url = ministack.url.clone();
         let sdk = sdk(&aws_url);
@@ -109,10 +106,7 @@ impl World {
     pub fn start_worker(&mut self) {
         self.started += 1;
         let mut command = Command::new(&self.bluestage);
-        let path = format!(
-            "{}:/usr/local/bin:/usr/bin:/bin",
-            venv().join("bin").display()
-        );
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
         command.args(["worker", "--log-format", "json", "--test-path", &path]);
         let usual = [
             ("--poll-seconds", "0.2"),
@@ -124,25 +118,14 @@ impl World {
         add_flags(&mut command, &usual, &self.options.worker_flags);
         let name = format!("worker-{}", self.started);
         let environment = self.environment();
-        self.workers.push(Process::start(
-            &name,
-            command,
-            self.home.path(),
-            &environment,
-        ));
+        self.workers.push(Process::start(&name, command, self.home.path(), &environment));
     }
 
     /// What a tool needs in its environment to use this world.
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut environment = aws_environment(&self.aws_url);
-        environment.push((
-            "AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(),
-            self.codepipeline_url.clone(),
-        ));
-        environment.push((
-            "BLUESTAGE_STATE".to_owned(),
-            format!("s3://{STATE_BUCKET}/state"),
-        ));
+        environment.push(("AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(), self.codepipeline_url.clone()));
+        environment.push(("BLUESTAGE_STATE".to_owned(), format!("s3://{STATE_BUCKET}/state")));
         environment
     }
 
@@ -156,11 +139,7 @@ impl World {
     /// Runs a Python script of ours in this world.
     pub fn python(&self, script: &Path, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(venv().join("bin/python"));
-        command
-            .arg(script)
-            .args(arguments)
-            .env_clear()
-            .envs(self.environment());
+        command.arg(script).args(arguments).env_clear().envs(self.environment());
         command.output().expect("python can be run")
     }
 
@@ -180,22 +159,10 @@ impl World {
     pub async fn stage(&self) -> Stage {
         let name: StageName = "test".parse().expect("a name");
         let key = "state/stages/test.json";
-        let Ok(object) = self
-            .s3()
-            .get_object()
-            .bucket(STATE_BUCKET)
-            .key(key)
-            .send()
-            .await
-        else {
+        let Ok(object) = self.s3().get_object().bucket(STATE_BUCKET).key(key).send().await else {
             return Stage::empty(name);
         };
-        let bytes = object
-            .body
-            .collect()
-            .await
-            .expect("the document can be read")
-            .into_bytes();
+        let bytes = object.body.collect().await.expect("the document can be read").into_bytes();
         document::parse(&name, &bytes).expect("the document is well-formed")
     }
 
@@ -207,28 +174,15 @@ impl World {
             if wanted(&stage) {
                 return stage;
             }
-            assert!(
-                Instant::now() < deadline,
-                "waited in vain for: {what}\n{stage:#?}\n{}",
-                self.logs()
-            );
+            assert!(Instant::now() < deadline, "waited in vain for: {what}\n{stage:#?}\n{}", self.logs());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// The names of the stacks that exist.
     pub async fn stacks(&self) -> Vec<String> {
-        let listed = self
-            .cloudformation()
-            .describe_stacks()
-            .send()
-            .await
-            .expect("stacks can be listed");
-        let mut names: Vec<String> = listed
-            .stacks()
-            .iter()
-            .filter_map(|stack| stack.stack_name.clone())
-            .collect();
+        let listed = self.cloudformation().describe_stacks().send().await.expect("stacks can be listed");
+        let mut names: Vec<String> = listed.stacks().iter().filter_map(|stack| stack.stack_name.clone()).collect();
         names.sort();
         names
     }
@@ -236,11 +190,7 @@ impl World {
     /// The status as `bluestage status --output json` tells it.
     pub fn status(&self) -> Value {
         let output = self.bluestage(&["status", "--output", "json"]);
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("status prints JSON")
     }
 
@@ -254,9 +204,7 @@ impl World {
     /// The end of every log, for the message of a test that fails.
     pub fn logs(&self) -> String {
         let logs = self.workers.iter().chain([&self.local]);
-        logs.map(|process| process.last_lines(40))
-            .collect::<Vec<_>>()
-            .join("\n----\n")
+        logs.map(|process| process.last_lines(40)).collect::<Vec<_>>().join("\n----\n")
     }
 }
 
@@ -271,10 +219,7 @@ pub fn venv() -> PathBuf {
 }
 
 fn aws_environment(aws_url: &str) -> Vec<(String, String)> {
-    let path = format!(
-        "{}:/usr/local/bin:/usr/bin:/bin",
-        venv().join("bin").display()
-    );
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
     [
         ("AWS_ENDPOINT_URL", aws_url),
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -294,35 +239,20 @@ pub fn sdk(endpoint: &str) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .endpoint_url(endpoint)
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "test", "test", None, None, "world",
-        )))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "world")))
         .build()
 }
 
 fn s3_of(sdk: &SdkConfig) -> aws_sdk_s3::Client {
-    aws_sdk_s3::Client::from_conf(
-        aws_sdk_s3::config::Builder::from(sdk)
-            .force_path_style(true)
-            .build(),
-    )
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(sdk).force_path_style(true).build())
 }
 
 async fn make_buckets(sdk: &SdkConfig) {
     let s3 = s3_of(sdk);
-    let versioning = VersioningConfiguration::builder()
-        .status(BucketVersioningStatus::Enabled)
-        .build();
+    let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     for bucket in [STATE_BUCKET, ARTIFACT_BUCKET, SOURCE_BUCKET] {
-        s3.create_bucket()
-            .bucket(bucket)
-            .send()
-            .await
-            .expect("a bucket");
-        let versioned = s3
-            .put_bucket_versioning()
-            .bucket(bucket)
-            .versioning_configuration(versioning.clone());
+        s3.create_bucket().bucket(bucket).send().await.expect("a bucket");
+        let versioned = s3.put_bucket_versioning().bucket(bucket).versioning_configuration(versioning.clone());
         versioned.send().await.expect("versioning");
     }
 }

@@ -45,10 +45,7 @@ pub struct ActionReport {
 }
 
 pub fn properties(given: &[(&str, &str)]) -> Properties {
-    given
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 impl PipelineOptions {
@@ -56,34 +53,22 @@ impl PipelineOptions {
     pub fn service(service: &str) -> Self {
         let common = [("Stage", "test"), ("Service", service)];
         let mut deploy = properties(&common);
-        deploy.insert(
-            "TemplatePath".to_owned(),
-            "Source::template.yaml".to_owned(),
-        );
+        deploy.insert("TemplatePath".to_owned(), "Source::template.yaml".to_owned());
         deploy.insert("Capabilities".to_owned(), "CAPABILITY_IAM".to_owned());
         let mut test = properties(&common);
         test.insert("Command".to_owned(), "true".to_owned());
-        Self {
-            deploy: Some(deploy),
-            test: Some(test),
-            promote: Some(properties(&common)),
-            ..Self::default()
-        }
+        Self { deploy: Some(deploy), test: Some(test), promote: Some(properties(&common)), ..Self::default() }
     }
 
     #[must_use]
     pub fn deploy(mut self, name: &str, value: &str) -> Self {
-        self.deploy
-            .get_or_insert_default()
-            .insert(name.to_owned(), value.to_owned());
+        self.deploy.get_or_insert_default().insert(name.to_owned(), value.to_owned());
         self
     }
 
     #[must_use]
     pub fn test(mut self, name: &str, value: &str) -> Self {
-        self.test
-            .get_or_insert_default()
-            .insert(name.to_owned(), value.to_owned());
+        self.test.get_or_insert_default().insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -103,9 +88,7 @@ impl PipelineOptions {
 
     #[must_use]
     pub fn promote(mut self, name: &str, value: &str) -> Self {
-        self.promote
-            .get_or_insert_default()
-            .insert(name.to_owned(), value.to_owned());
+        self.promote.get_or_insert_default().insert(name.to_owned(), value.to_owned());
         self
     }
 }
@@ -113,9 +96,7 @@ impl PipelineOptions {
 impl World {
     /// Creates a pipeline of this name whose executions run side by side, unless the options say otherwise.
     pub async fn create_pipeline(&self, name: &str, options: &PipelineOptions) {
-        self.try_create_pipeline(name, options)
-            .await
-            .expect("the pipeline is created");
+        self.try_create_pipeline(name, options).await.expect("the pipeline is created");
     }
 
     /// The same, or why CodePipeline does not take it.
@@ -124,12 +105,7 @@ impl World {
         name: &str,
         options: &PipelineOptions,
     ) -> Result<(), aws_sdk_codepipeline::Error> {
-        let created = self
-            .codepipeline()
-            .create_pipeline()
-            .pipeline(declaration(name, options))
-            .send()
-            .await;
+        let created = self.codepipeline().create_pipeline().pipeline(declaration(name, options)).send().await;
         created.map(drop).map_err(Into::into)
     }
 
@@ -138,63 +114,28 @@ impl World {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let status = self.execution_status(pipeline, execution).await;
-            if status != PipelineExecutionStatus::InProgress
-                && status != PipelineExecutionStatus::Stopping
-            {
+            if status != PipelineExecutionStatus::InProgress && status != PipelineExecutionStatus::Stopping {
                 let actions = self.action_reports(pipeline, execution).await;
                 return Outcome { status, actions };
             }
-            assert!(
-                Instant::now() < deadline,
-                "{pipeline} {execution} did not end\n{}",
-                self.logs()
-            );
+            assert!(Instant::now() < deadline, "{pipeline} {execution} did not end\n{}", self.logs());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
-    pub async fn execution_status(
-        &self,
-        pipeline: &str,
-        execution: &str,
-    ) -> PipelineExecutionStatus {
-        let asked = self
-            .codepipeline()
-            .get_pipeline_execution()
-            .pipeline_name(pipeline);
-        let answer = asked
-            .pipeline_execution_id(execution)
-            .send()
-            .await
-            .expect("the execution is known");
-        answer
-            .pipeline_execution
-            .and_then(|execution| execution.status)
-            .expect("a status")
+    pub async fn execution_status(&self, pipeline: &str, execution: &str) -> PipelineExecutionStatus {
+        let asked = self.codepipeline().get_pipeline_execution().pipeline_name(pipeline);
+        let answer = asked.pipeline_execution_id(execution).send().await.expect("the execution is known");
+        answer.pipeline_execution.and_then(|execution| execution.status).expect("a status")
     }
 
     /// The last execution of each action of a pipeline execution.
-    pub async fn action_reports(
-        &self,
-        pipeline: &str,
-        execution: &str,
-    ) -> BTreeMap<String, ActionReport> {
-        let listed = self
-            .codepipeline()
-            .list_action_executions()
-            .pipeline_name(pipeline)
-            .send()
-            .await;
-        let details = listed
-            .expect("the actions are listed")
-            .action_execution_details
-            .unwrap_or_default();
+    pub async fn action_reports(&self, pipeline: &str, execution: &str) -> BTreeMap<String, ActionReport> {
+        let listed = self.codepipeline().list_action_executions().pipeline_name(pipeline).send().await;
+        let details = listed.expect("the actions are listed").action_execution_details.unwrap_or_default();
         // Newest first: the first that is seen of each action stays.
         let mut reports = BTreeMap::new();
-        for detail in details
-            .iter()
-            .filter(|detail| detail.pipeline_execution_id.as_deref() == Some(execution))
-        {
+        for detail in details.iter().filter(|detail| detail.pipeline_execution_id.as_deref() == Some(execution)) {
             let name = detail.action_name.clone().unwrap_or_default();
             reports.entry(name).or_insert_with(|| report(detail));
         }
@@ -205,31 +146,19 @@ impl World {
 impl Outcome {
     /// The report of the action of this name.
     pub fn action(&self, name: &str) -> &ActionReport {
-        self.actions
-            .get(name)
-            .unwrap_or_else(|| panic!("{name} did not run: {:?}", self.actions))
+        self.actions.get(name).unwrap_or_else(|| panic!("{name} did not run: {:?}", self.actions))
     }
 
     /// Insists that the execution succeeded.
     pub fn succeeded(&self) -> &Self {
-        assert_eq!(
-            self.status,
-            PipelineExecutionStatus::Succeeded,
-            "{:#?}",
-            self.actions
-        );
+        assert_eq!(self.status, PipelineExecutionStatus::Succeeded, "{:#?}", self.actions);
         self
     }
 
     /// Insists that the execution failed, in this action, and tells how.
     pub fn failed_in(&self, name: &str) -> &ActionReport {
         let report = self.action(name);
-        assert_eq!(
-            self.status,
-            PipelineExecutionStatus::Failed,
-            "{:#?}",
-            self.actions
-        );
+        assert_eq!(self.status, PipelineExecutionStatus::Failed, "{:#?}", self.actions);
         assert_eq!(report.status, "Failed", "{report:#?}");
         report
     }
@@ -240,22 +169,14 @@ fn report(detail: &ActionExecutionDetail) -> ActionReport {
     let result = output.and_then(|output| output.execution_result.as_ref());
     let error = result.and_then(|result| result.error_details.as_ref());
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
-    let variables = output
-        .and_then(|output| output.output_variables.clone())
-        .unwrap_or_default();
-    let artifacts = output
-        .map(|output| output.output_artifacts().to_vec())
-        .unwrap_or_default();
+    let variables = output.and_then(|output| output.output_variables.clone()).unwrap_or_default();
+    let artifacts = output.map(|output| output.output_artifacts().to_vec()).unwrap_or_default();
     let place = |artifact: &aws_sdk_codepipeline::types::ArtifactDetail| {
         let location = artifact.s3_location.as_ref()?;
         Some((location.bucket.clone()?, location.key.clone()?))
     };
     ActionReport {
-        status: detail
-            .status
-            .as_ref()
-            .map(|status| status.as_str().to_owned())
-            .unwrap_or_default(),
+        status: detail.status.as_ref().map(|status| status.as_str().to_owned()).unwrap_or_default(),
         external_id: text(result.and_then(|result| result.external_execution_id.as_ref())),
         summary: text(result.and_then(|result| result.external_execution_summary.as_ref())),
         error_code: text(error.and_then(|error| error.code.as_ref())),

@@ -25,12 +25,7 @@ impl Process {
     ///
     /// It is a process group of its own: Ctrl-C goes to everything in the terminal's group, and a part that ended by
     /// itself at that moment could not be ended in order.
-    pub fn start(
-        name: &str,
-        mut command: Command,
-        home: &Path,
-        environment: &[(String, String)],
-    ) -> Self {
+    pub fn start(name: &str, mut command: Command, home: &Path, environment: &[(String, String)]) -> Self {
         let log = home.join(format!("{name}.log"));
         let file = File::create(&log).expect("the log file can be made");
         let child = command
@@ -42,11 +37,7 @@ impl Process {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("could not start {name}: {error}"));
-        Self {
-            name: name.to_owned(),
-            child,
-            log,
-        }
+        Self { name: name.to_owned(), child, log }
     }
 
     /// The first line that it prints on standard output.
@@ -84,15 +75,8 @@ impl Process {
 
     /// Sends the signal of this name, such as `TERM`.
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill")
-            .arg(format!("-{signal}"))
-            .arg(self.id().to_string())
-            .status();
-        assert!(
-            sent.is_ok_and(|status| status.success()),
-            "could not signal {}",
-            self.name
-        );
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.id().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()), "could not signal {}", self.name);
     }
 
     /// Waits for its end.
@@ -118,10 +102,7 @@ impl Process {
             }
         }
         let group = format!("-{}", self.id());
-        let kill = Command::new("kill")
-            .args(["-KILL", "--", &group])
-            .stderr(Stdio::null())
-            .status();
+        let kill = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         drop(kill); // Mostly nobody is left, and `kill` says so by failing.
     }
 
@@ -141,9 +122,7 @@ impl World {
             ("the local CodePipeline", !self.local.runs()),
             ("the worker", worker_ended),
         ];
-        parts
-            .into_iter()
-            .find_map(|(name, ended)| ended.then_some(name))
+        parts.into_iter().find_map(|(name, ended)| ended.then_some(name))
     }
 }
 

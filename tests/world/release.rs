@@ -16,18 +16,13 @@ pub struct Source {
 impl Source {
     /// No files yet.
     pub fn empty() -> Self {
-        Self {
-            directory: tempfile::tempdir().expect("a temporary directory"),
-        }
+        Self { directory: tempfile::tempdir().expect("a temporary directory") }
     }
 
     /// The files of a sample service.
     pub fn sample(name: &str) -> Self {
         let source = Self::empty();
-        copy(
-            &root().join("pipeline-templates/samples").join(name),
-            source.directory.path(),
-        );
+        copy(&root().join("pipeline-templates/samples").join(name), source.directory.path());
         source
     }
 
@@ -43,8 +38,7 @@ impl Source {
     /// With `from` replaced by `to` in a file, which must hold it.
     #[must_use]
     pub fn changed(self, path: &str, from: &str, to: &str) -> Self {
-        let text =
-            std::fs::read_to_string(self.directory.path().join(path)).expect("the file is there");
+        let text = std::fs::read_to_string(self.directory.path().join(path)).expect("the file is there");
         assert!(text.contains(from), "{path} does not hold {from}");
         self.with(path, &text.replace(from, to))
     }
@@ -66,25 +60,13 @@ impl World {
 
     /// Puts these bytes where the pipeline takes its source from.
     pub async fn push_bytes(&self, pipeline: &str, bytes: Vec<u8>) {
-        let put = self
-            .s3()
-            .put_object()
-            .bucket(SOURCE_BUCKET)
-            .key(format!("{pipeline}.zip"));
-        put.body(ByteStream::from(bytes))
-            .send()
-            .await
-            .expect("the source is stored");
+        let put = self.s3().put_object().bucket(SOURCE_BUCKET).key(format!("{pipeline}.zip"));
+        put.body(ByteStream::from(bytes)).send().await.expect("the source is stored");
     }
 
     /// Starts the pipeline with what was pushed last, and tells the execution's id.
     pub async fn start_pipeline(&self, pipeline: &str) -> String {
-        let started = self
-            .codepipeline()
-            .start_pipeline_execution()
-            .name(pipeline)
-            .send()
-            .await;
+        let started = self.codepipeline().start_pipeline_execution().name(pipeline).send().await;
         let started = started.expect("the pipeline starts");
         started.pipeline_execution_id.expect("an execution id")
     }
@@ -97,10 +79,7 @@ impl World {
 }
 
 fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from)
-        .expect("the sample is there")
-        .flatten()
-    {
+    for entry in std::fs::read_dir(from).expect("the sample is there").flatten() {
         let (name, path) = (entry.file_name(), entry.path());
         // Python's leftovers of running the tests by hand.
         if name == "__pycache__" || name == ".pytest_cache" {

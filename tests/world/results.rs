@@ -16,8 +16,7 @@ pub struct Bundle {
 impl Bundle {
     /// The text of a file in it.
     pub fn text(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path().join(path))
-            .unwrap_or_else(|error| panic!("{path} cannot be read: {error}"))
+        std::fs::read_to_string(self.path().join(path)).unwrap_or_else(|error| panic!("{path} cannot be read: {error}"))
     }
 
     /// What was tested, in which view, and what came of it.

@@ -12,9 +12,7 @@ use refusals::refused;
 
 use super::stop::{FailedRun, Stop};
 use super::{Standing, properties};
-use crate::ports::{
-    ActionKind, ArtifactFault, Cause, FailedResource, Failure, Fault, Job, RunEnd, Text,
-};
+use crate::ports::{ActionKind, ArtifactFault, Cause, FailedResource, Failure, Fault, Job, RunEnd, Text};
 use crate::release::VersionRef;
 
 /// Failed tests that a message names; the report has them all.
@@ -28,20 +26,12 @@ struct Why {
 }
 
 fn why(cause: Cause, because: impl Into<String>, remedy: impl Into<String>) -> Why {
-    Why {
-        cause,
-        because: because.into(),
-        remedy: remedy.into(),
-    }
+    Why { cause, because: because.into(), remedy: remedy.into() }
 }
 
 /// The failure of a job's action.
 pub(super) fn failure(job: &Job, stop: &Stop, standing: &Standing) -> Failure {
-    let Why {
-        cause,
-        because,
-        remedy,
-    } = explain(stop);
+    let Why { cause, because, remedy } = explain(stop);
     let mut message = format!("{}: {because}.", headline(job, stop));
     for sentence in [remedy.as_str(), &stands(job.action, stop, standing)] {
         // A list begins on a line of its own.
@@ -54,11 +44,7 @@ pub(super) fn failure(job: &Job, stop: &Stop, standing: &Standing) -> Failure {
         Stop::TestsFailed(failed) => Some(Text::cut(failed.run.as_str())),
         _ => None,
     };
-    Failure {
-        cause,
-        message: Text::cut(message),
-        external_id: run,
-    }
+    Failure { cause, message: Text::cut(message), external_id: run }
 }
 
 fn headline(job: &Job, stop: &Stop) -> String {
@@ -90,65 +76,42 @@ fn stands(action: ActionKind, stop: &Stop, standing: &Standing) -> String {
             format!("Stack {stack} is being removed. What is live is as it was.")
         }
         (ActionKind::DeployBlue, Standing::Unknown) => {
-            "What it may have begun is removed once the pipeline execution is over. What is live is as it was.".to_owned()
+            "What it may have begun is removed once the pipeline execution is over. What is live is as it was."
+                .to_owned()
         }
-        (ActionKind::DeployBlue, Standing::Untouched) => {
-            "Nothing was made. What is live is as it was.".to_owned()
-        }
-        (ActionKind::RunIsolatedTests | ActionKind::Promote, _) => {
-            "What is live is as it was.".to_owned()
-        }
+        (ActionKind::DeployBlue, Standing::Untouched) => "Nothing was made. What is live is as it was.".to_owned(),
+        (ActionKind::RunIsolatedTests | ActionKind::Promote, _) => "What is live is as it was.".to_owned(),
     }
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of sentences, one for each stop"
-)]
+#[expect(clippy::too_many_lines, reason = "a table of sentences, one for each stop")]
 fn explain(stop: &Stop) -> Why {
     match stop {
-        Stop::Property(error) => why(
-            Cause::Misconfigured,
-            error.to_string(),
-            "Mend the action's configuration.",
-        ),
+        Stop::Property(error) => why(Cause::Misconfigured, error.to_string(), "Mend the action's configuration."),
         Stop::Refused(refusal) => refused(refusal),
         Stop::Fault(fault) => faulty(fault),
         Stop::Artifact(ArtifactFault::Fault(fault)) => faulty(fault),
-        Stop::Artifact(gone @ ArtifactFault::Gone { .. }) => why(
-            Cause::ArtifactGone,
-            gone.to_string(),
-            "Release the change again, so that the pipeline makes it anew.",
-        ),
-        Stop::Artifact(refused @ ArtifactFault::Refused { .. }) => why(
-            Cause::Misconfigured,
-            refused.to_string(),
-            "Mend the step that makes this artifact.",
-        ),
+        Stop::Artifact(gone @ ArtifactFault::Gone { .. }) => {
+            why(Cause::ArtifactGone, gone.to_string(), "Release the change again, so that the pipeline makes it anew.")
+        }
+        Stop::Artifact(refused @ ArtifactFault::Refused { .. }) => {
+            why(Cause::Misconfigured, refused.to_string(), "Mend the step that makes this artifact.")
+        }
         Stop::StackFailed { stack, because } => stack_failed(stack, because),
         Stop::TestsFailed(failed) => tests_failed(failed),
         Stop::NotDrained { holders } => why(
             Cause::Unavailable,
-            format!(
-                "blues that use what is live did not end in time: {}",
-                list(holders)
-            ),
+            format!("blues that use what is live did not end in time: {}", list(holders)),
             "The barrier is lowered again. Retry it, or give it more time with DrainMinutes.",
         ),
         Stop::RunsInvalid { changed } => why(
             Cause::Unavailable,
-            format!(
-                "something outside bluestage kept changing stacks under the tests: {}",
-                changed.join("; ")
-            ),
+            format!("something outside bluestage kept changing stacks under the tests: {}", changed.join("; ")),
             "CloudFormation's events of these stacks say who; keep everything else off the stacks of this stage, then retry.",
         ),
         Stop::DeadlinePassed { waiting_for } => why(
             Cause::Unavailable,
-            format!(
-                "its time is over; its last word was \"{}\"",
-                bare(waiting_for)
-            ),
+            format!("its time is over; its last word was \"{}\"", bare(waiting_for)),
             "Retry the action, or give it more time with TimeoutMinutes.",
         ),
         Stop::RunsLost { attempts } => why(
@@ -175,11 +138,7 @@ fn explain(stop: &Stop) -> Why {
 }
 
 fn stack_failed(stack: &str, because: &FailedResource) -> Why {
-    let FailedResource {
-        resource,
-        kind,
-        reason,
-    } = because;
+    let FailedResource { resource, kind, reason } = because;
     let reason = bare(reason);
     if resource == stack {
         return why(
@@ -200,22 +159,14 @@ fn faulty(fault: &Fault) -> Why {
     match fault {
         Fault::Denied { .. } => why(Cause::Denied, because, "Grant the permission, then retry."),
         Fault::Unavailable { .. } => why(Cause::Unavailable, because, "Retry the action."),
-        Fault::Rejected { .. } => why(
-            Cause::Misconfigured,
-            because,
-            "Mend what the service names, then release again.",
-        ),
+        Fault::Rejected { .. } => {
+            why(Cause::Misconfigured, because, "Mend what the service names, then release again.")
+        }
     }
 }
 
 fn tests_failed(failed: &FailedRun) -> Why {
-    let FailedRun {
-        of,
-        against,
-        run,
-        end,
-        kept_at,
-    } = failed;
+    let FailedRun { of, against, run, end, kept_at } = failed;
     let because = format!("{}{}", how_it_failed(end), tested_against(against));
     let mut remedy = String::new();
     for test in end.failed_tests.iter().take(TESTS_NAMED) {
@@ -272,11 +223,7 @@ fn list<T: ToString>(items: &[T]) -> String {
     if items.is_empty() {
         return "none".to_owned();
     }
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// `text` without the full stop at its end, to stand inside a sentence.

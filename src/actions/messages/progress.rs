@@ -27,15 +27,8 @@ pub(in crate::actions) fn panicked(job: &Job, what: &str) -> String {
 /// That a dependency is on its way.
 pub(in crate::actions) fn waiting_for_dependency(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::NotLiveYet {
-            service,
-            dependency,
-            on_their_way,
-        } => {
-            format!(
-                "{service} waits for {dependency} to go live; on its way: {}.",
-                list(on_their_way)
-            )
+        Refusal::NotLiveYet { service, dependency, on_their_way } => {
+            format!("{service} waits for {dependency} to go live; on its way: {}.", list(on_their_way))
         }
         other => refused(other).because,
     }
@@ -61,25 +54,11 @@ pub(in crate::actions) fn why_abandoned(stop: &Stop) -> String {
 }
 
 /// That blue is ready.
-pub(in crate::actions) fn deployed(
-    stage: &StageName,
-    of: &VersionRef,
-    version: &Version,
-) -> String {
-    let wired: Vec<String> = version
-        .wiring
-        .iter()
-        .map(|(service, wire)| format!("{service} {}", wire.version))
-        .collect();
-    let wired = if wired.is_empty() {
-        "no other service".to_owned()
-    } else {
-        wired.join(", ")
-    };
-    format!(
-        "{of} is blue in stage {stage}, in stack {}, wired to {wired}.",
-        version.stack.name
-    )
+pub(in crate::actions) fn deployed(stage: &StageName, of: &VersionRef, version: &Version) -> String {
+    let wired: Vec<String> =
+        version.wiring.iter().map(|(service, wire)| format!("{service} {}", wire.version)).collect();
+    let wired = if wired.is_empty() { "no other service".to_owned() } else { wired.join(", ") };
+    format!("{of} is blue in stage {stage}, in stack {}, wired to {wired}.", version.stack.name)
 }
 
 /// That a run has started.
@@ -109,11 +88,7 @@ pub(in crate::actions) fn no_input_artifact() -> Stop {
 }
 
 /// That all tests passed.
-pub(in crate::actions) fn tests_passed(
-    of: &VersionRef,
-    against: &[VersionRef],
-    end: &RunEnd,
-) -> String {
+pub(in crate::actions) fn tests_passed(of: &VersionRef, against: &[VersionRef], end: &RunEnd) -> String {
     let seconds = end.ended_at.saturating_sub(end.started_at);
     let count = match end.totals {
         Some(totals) => {
@@ -139,18 +114,12 @@ pub(in crate::actions) fn promoted(
         text.push_str(&format!("; {previous} is kept to switch back to"));
     }
     if let Some(gap) = gap {
-        text.push_str(&format!(
-            "; it gets the events now, and nobody got any for {:.1} s",
-            gap.as_secs_f64()
-        ));
+        text.push_str(&format!("; it gets the events now, and nobody got any for {:.1} s", gap.as_secs_f64()));
     }
     let skew = stage.skew_of(of);
     if !skew.is_empty() {
         let skew: Vec<String> = skew.iter().map(skewed).collect();
-        text.push_str(&format!(
-            ". It was tested with {}",
-            skew.join("; and with ")
-        ));
+        text.push_str(&format!(". It was tested with {}", skew.join("; and with ")));
     }
     text + "."
 }
@@ -160,27 +129,18 @@ pub(in crate::actions) fn rebound(rebound: &Rebound) -> String {
     let mut text = String::new();
     if !rebound.started.is_empty() {
         let started: Vec<String> = rebound.started.keys().map(ToString::to_string).collect();
-        text.push_str(&format!(
-            " Released again, to be wired to it: {}.",
-            started.join(", ")
-        ));
+        text.push_str(&format!(" Released again, to be wired to it: {}.", started.join(", ")));
     }
     if !rebound.later.is_empty() {
         let later: Vec<String> = rebound.later.iter().map(ToString::to_string).collect();
-        text.push_str(&format!(
-            " To be released again once their providers are: {}.",
-            later.join(", ")
-        ));
+        text.push_str(&format!(" To be released again once their providers are: {}.", later.join(", ")));
     }
     text
 }
 
 /// That a promotion waits for blues.
 pub(in crate::actions) fn waits_for_blues(of: &VersionRef, holders: &[VersionRef]) -> String {
-    format!(
-        "{of} waits for the blues that use what is live: {}. No new ones begin.",
-        list(holders)
-    )
+    format!("{of} waits for the blues that use what is live: {}. No new ones begin.", list(holders))
 }
 
 /// That the fixed stack is being updated.
@@ -223,10 +183,7 @@ pub(in crate::actions) fn not_switched_back(stop: &Stop) -> String {
 
 /// Why the events do not follow a switch back yet.
 pub(in crate::actions) fn events_do_not_follow(stop: &Stop) -> String {
-    told(
-        "the switch back stands, but the events were not handed over yet (the sweep tries again)",
-        stop,
-    )
+    told("the switch back stands, but the events were not handed over yet (the sweep tries again)", stop)
 }
 
 /// Why no pipeline, or no further one, was started.
@@ -236,7 +193,5 @@ pub(in crate::actions) fn not_rebound(stop: &Stop) -> String {
 
 fn told(headline: &str, stop: &Stop) -> String {
     let why = explain(stop);
-    format!("{headline}: {}. {}", why.because, why.remedy)
-        .trim_end()
-        .to_owned()
+    format!("{headline}: {}. {}", why.because, why.remedy).trim_end().to_owned()
 }

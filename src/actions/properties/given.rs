@@ -15,16 +15,9 @@ pub(super) struct Given<'a> {
 impl<'a> Given<'a> {
     /// The job's properties, none of which is unknown to its action.
     pub(super) fn of(job: &'a Job, known: &[&str]) -> Result<Self, PropertyError> {
-        let unknown = job
-            .configuration
-            .keys()
-            .find(|name| !known.contains(&name.as_str()));
+        let unknown = job.configuration.keys().find(|name| !known.contains(&name.as_str()));
         if let Some(name) = unknown {
-            let why = format!(
-                "is unknown to {}; it knows {}",
-                job.action,
-                known.join(", ")
-            );
+            let why = format!("is unknown to {}; it knows {}", job.action, known.join(", "));
             return Err(PropertyError::new(name, why));
         }
         Ok(Self::all(job))
@@ -32,9 +25,7 @@ impl<'a> Given<'a> {
 
     /// The job's properties, known or not.
     pub(super) fn all(job: &'a Job) -> Self {
-        Self {
-            properties: &job.configuration,
-        }
+        Self { properties: &job.configuration }
     }
 
     pub(super) fn optional(&self, name: &str) -> Option<&'a str> {
@@ -43,17 +34,12 @@ impl<'a> Given<'a> {
     }
 
     pub(super) fn text(&self, name: &str) -> Result<&'a str, PropertyError> {
-        self.optional(name)
-            .ok_or_else(|| PropertyError::new(name, "is missing"))
+        self.optional(name).ok_or_else(|| PropertyError::new(name, "is missing"))
     }
 
-    pub(super) fn required<T: std::str::FromStr<Err: fmt::Display>>(
-        &self,
-        name: &str,
-    ) -> Result<T, PropertyError> {
+    pub(super) fn required<T: std::str::FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<T, PropertyError> {
         let text = self.text(name)?;
-        text.parse()
-            .map_err(|error| PropertyError::new(name, format!("is wrong: {error}")))
+        text.parse().map_err(|error| PropertyError::new(name, format!("is wrong: {error}")))
     }
 
     pub(super) fn number(
@@ -68,8 +54,7 @@ impl<'a> Given<'a> {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             Ok(_) | Err(_) => {
                 let (least, most) = (range.start(), range.end());
-                let why =
-                    format!("is \"{text}\", but must be a whole number from {least} to {most}");
+                let why = format!("is \"{text}\", but must be a whole number from {least} to {most}");
                 Err(PropertyError::new(name, why))
             }
         }
@@ -77,22 +62,13 @@ impl<'a> Given<'a> {
 
     /// Comma-separated, as the native actions write lists.
     pub(super) fn list(&self, name: &str) -> Vec<String> {
-        let items = self
-            .optional(name)
-            .unwrap_or_default()
-            .split(',')
-            .map(str::trim);
-        items
-            .filter(|item| !item.is_empty())
-            .map(str::to_owned)
-            .collect()
+        let items = self.optional(name).unwrap_or_default().split(',').map(str::trim);
+        items.filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
 
     pub(super) fn services(&self, name: &str) -> Result<BTreeSet<ServiceName>, PropertyError> {
         let names = self.list(name).into_iter().map(ServiceName::try_from);
-        names
-            .collect::<Result<_, _>>()
-            .map_err(|error| PropertyError::new(name, format!("is wrong: {error}")))
+        names.collect::<Result<_, _>>().map_err(|error| PropertyError::new(name, format!("is wrong: {error}")))
     }
 
     pub(super) fn on_skew(&self) -> Result<OnSkew, PropertyError> {
@@ -152,9 +128,7 @@ impl<'a> Given<'a> {
             None => Ok(()),
             Some(_) => Err(PropertyError::new(
                 name,
-                format!(
-                    "is given, but this version of bluestage does not offer {what} yet; leave it out"
-                ),
+                format!("is given, but this version of bluestage does not offer {what} yet; leave it out"),
             )),
         }
     }
@@ -182,9 +156,7 @@ fn stack_name(value: &str) -> Result<String, PropertyError> {
     if fits {
         return Ok(value.to_owned());
     }
-    let why = format!(
-        "is \"{value}\", but a stack name has letters, digits and hyphens, a letter first, at most 128"
-    );
+    let why = format!("is \"{value}\", but a stack name has letters, digits and hyphens, a letter first, at most 128");
     Err(PropertyError::new("StackName", why))
 }
 

@@ -25,10 +25,7 @@ pub(crate) struct PropertyError {
 
 impl PropertyError {
     pub(super) fn new(name: &str, why: impl Into<String>) -> Self {
-        Self {
-            name: name.to_owned(),
-            why: why.into(),
-        }
+        Self { name: name.to_owned(), why: why.into() }
     }
 }
 
@@ -204,9 +201,7 @@ impl Promote {
             drain: given
                 .number("DrainMinutes", 1..=LONGEST_TIMEOUT_MINUTES)?
                 .map_or(DEFAULT_DRAIN, |minutes| Duration::from_secs(minutes * 60)),
-            keep: given
-                .number("Keep", 0..=MOST_KEPT as u64)?
-                .map_or(DEFAULT_KEEP, |keep| keep as usize),
+            keep: given.number("Keep", 0..=MOST_KEPT as u64)?.map_or(DEFAULT_KEEP, |keep| keep as usize),
         })
     }
 }
@@ -228,20 +223,12 @@ pub fn subject(job: &Job) -> (Option<StageName>, Option<ServiceName>) {
 /// `Artifact::path`, where the path stays inside the artifact.
 pub(super) fn artifact_path(property: &str, value: &str) -> Result<ArtifactPath, PropertyError> {
     let wrong = |why: &str| PropertyError::new(property, format!("is \"{value}\", {why}"));
-    let (artifact, path) = value
-        .split_once("::")
-        .ok_or_else(|| wrong("but must have the form Artifact::path/of/file"))?;
+    let (artifact, path) =
+        value.split_once("::").ok_or_else(|| wrong("but must have the form Artifact::path/of/file"))?;
     let path = PathBuf::from(path);
-    let inside = path
-        .components()
-        .all(|part| matches!(part, std::path::Component::Normal(_)));
+    let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     if artifact.is_empty() || path.as_os_str().is_empty() || !inside {
-        return Err(wrong(
-            "but must name a file inside the artifact, without .. and without a leading /",
-        ));
+        return Err(wrong("but must name a file inside the artifact, without .. and without a leading /"));
     }
-    Ok(ArtifactPath {
-        artifact: artifact.to_owned(),
-        path,
-    })
+    Ok(ArtifactPath { artifact: artifact.to_owned(), path })
 }

@@ -32,11 +32,7 @@ impl Clock for Seconds {
 fn hold(seconds: u64) -> (Hold, Arc<Seconds>, CancellationToken) {
     let (clock, stopping) = (Arc::new(Seconds::default()), CancellationToken::new());
     clock.0.store(1_000, Ordering::Relaxed);
-    let hold = Hold::new(
-        clock.clone(),
-        Duration::from_secs(seconds),
-        stopping.clone(),
-    );
+    let hold = Hold::new(clock.clone(), Duration::from_secs(seconds), stopping.clone());
     (hold, clock, stopping)
 }
 
@@ -48,17 +44,10 @@ async fn there_is_time_for_another_look_until_the_hold_is_over() {
     assert!(hold.pause(SEVEN).await);
     assert!(hold.pause(SEVEN).await);
     assert_eq!(hold.left(), Duration::from_secs(6));
-    assert!(
-        !hold.pause(SEVEN).await,
-        "the last pause is cut to what is left"
-    );
+    assert!(!hold.pause(SEVEN).await, "the last pause is cut to what is left");
     assert_eq!(clock.elapsed(), Duration::from_secs(1_020));
     assert!(!hold.pause(SEVEN).await);
-    assert_eq!(
-        clock.elapsed(),
-        Duration::from_secs(1_020),
-        "nothing is left to wait for"
-    );
+    assert_eq!(clock.elapsed(), Duration::from_secs(1_020), "nothing is left to wait for");
 }
 
 #[tokio::test]

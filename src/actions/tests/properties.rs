@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::job;
-use crate::actions::properties::{
-    DeployBlue, Promote, PropertyError, RunIsolatedTests, subject, time_limit,
-};
+use crate::actions::properties::{DeployBlue, Promote, PropertyError, RunIsolatedTests, subject, time_limit};
 use crate::ports::ActionKind;
 use crate::release::OnSkew;
 
@@ -60,48 +58,21 @@ fn what_is_given_is_taken() {
         ("DependsOn", "billing, mail"),
     ])
     .unwrap();
-    assert_eq!(
-        blue.configuration.unwrap().path.to_str(),
-        Some("c/test.json")
-    );
-    assert_eq!(
-        blue.capabilities,
-        ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-    );
-    assert_eq!(
-        blue.role_arn.as_deref(),
-        Some("arn:aws:iam::1:role/deployer")
-    );
+    assert_eq!(blue.configuration.unwrap().path.to_str(), Some("c/test.json"));
+    assert_eq!(blue.capabilities, ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]);
+    assert_eq!(blue.role_arn.as_deref(), Some("arn:aws:iam::1:role/deployer"));
     let depends_on: Vec<&str> = blue.depends_on.iter().map(|name| name.as_str()).collect();
     assert_eq!(depends_on, ["billing", "mail"]);
     let run = tests(&[("Reports", "r/*.xml"), ("Runner", "command")]).unwrap();
-    assert_eq!(
-        (run.command.as_str(), run.reports.as_deref()),
-        ("make test", Some("r/*.xml"))
-    );
-    let terms = promote(&[
-        ("OnSkew", "report"),
-        ("Keep", "0"),
-        ("Strategy", "switch"),
-        ("Rebind", "off"),
-    ])
-    .unwrap();
+    assert_eq!((run.command.as_str(), run.reports.as_deref()), ("make test", Some("r/*.xml")));
+    let terms = promote(&[("OnSkew", "report"), ("Keep", "0"), ("Strategy", "switch"), ("Rebind", "off")]).unwrap();
     assert_eq!((terms.on_skew, terms.keep), (OnSkew::Report, 0));
 }
 
 #[test]
 fn an_empty_property_is_one_that_is_left_out() {
-    assert!(
-        deploy(&[("RoleArn", " "), ("DependsOn", "")])
-            .unwrap()
-            .role_arn
-            .is_none()
-    );
-    is_wrong(
-        deploy(&[("TemplatePath", "  ")]),
-        "TemplatePath",
-        "is missing",
-    );
+    assert!(deploy(&[("RoleArn", " "), ("DependsOn", "")]).unwrap().role_arn.is_none());
+    is_wrong(deploy(&[("TemplatePath", "  ")]), "TemplatePath", "is missing");
 }
 
 #[test]
@@ -110,63 +81,27 @@ fn what_is_missing_is_named() {
     is_wrong(none, "Stage", "is missing");
     let no_service = DeployBlue::of(&job(ActionKind::DeployBlue, &PLACE[..1]));
     is_wrong(no_service, "Service", "is missing");
-    is_wrong(
-        DeployBlue::of(&job(ActionKind::DeployBlue, &PLACE)),
-        "TemplatePath",
-        "is missing",
-    );
-    is_wrong(
-        RunIsolatedTests::of(&job(ActionKind::RunIsolatedTests, &PLACE)),
-        "Command",
-        "is missing",
-    );
+    is_wrong(DeployBlue::of(&job(ActionKind::DeployBlue, &PLACE)), "TemplatePath", "is missing");
+    is_wrong(RunIsolatedTests::of(&job(ActionKind::RunIsolatedTests, &PLACE)), "Command", "is missing");
 }
 
 #[test]
 fn an_unknown_property_is_named_with_those_that_are_known() {
-    is_wrong(
-        deploy(&[("Templatepath", "x")]),
-        "Templatepath",
-        "DeployBlue; it knows Stage, Service, TemplatePath",
-    );
+    is_wrong(deploy(&[("Templatepath", "x")]), "Templatepath", "DeployBlue; it knows Stage, Service, TemplatePath");
     is_wrong(tests(&[("Comand", "x")]), "Comand", "Command");
-    is_wrong(
-        promote(&[("TimeoutMinutes", "5")]),
-        "TimeoutMinutes",
-        "unknown to Promote",
-    );
+    is_wrong(promote(&[("TimeoutMinutes", "5")]), "TimeoutMinutes", "unknown to Promote");
 }
 
 #[test]
 fn names_have_their_form() {
-    is_wrong(
-        deploy(&[("Stage", "../other")]),
-        "Stage",
-        "is not a stage name",
-    );
-    is_wrong(
-        deploy(&[("Service", "1st")]),
-        "Service",
-        "is not a service name",
-    );
-    is_wrong(
-        deploy(&[("DependsOn", "billing,ma il")]),
-        "DependsOn",
-        "\"ma il\" is not a service name",
-    );
+    is_wrong(deploy(&[("Stage", "../other")]), "Stage", "is not a stage name");
+    is_wrong(deploy(&[("Service", "1st")]), "Service", "is not a service name");
+    is_wrong(deploy(&[("DependsOn", "billing,ma il")]), "DependsOn", "\"ma il\" is not a service name");
 }
 
 #[test]
 fn a_path_stays_inside_its_artifact() {
-    for bad in [
-        "t.yaml",
-        "app:t.yaml",
-        "app::",
-        "::t.yaml",
-        "app::/t.yaml",
-        "app::../t.yaml",
-        "app::a/../../t.yaml",
-    ] {
+    for bad in ["t.yaml", "app:t.yaml", "app::", "::t.yaml", "app::/t.yaml", "app::../t.yaml", "app::a/../../t.yaml"] {
         is_wrong(deploy(&[("TemplatePath", bad)]), "TemplatePath", bad);
     }
 }
@@ -180,40 +115,16 @@ fn a_role_is_the_arn_of_one() {
 
 #[test]
 fn what_is_not_offered_yet_is_refused_not_ignored() {
-    is_wrong(
-        tests(&[("Runner", "codebuild")]),
-        "Runner",
-        "or say command",
-    );
-    is_wrong(
-        tests(&[("ProjectName", "p")]),
-        "ProjectName",
-        "does not offer CodeBuild",
-    );
-    is_wrong(
-        tests(&[("TestRoleArn", "arn")]),
-        "TestRoleArn",
-        "leave it out",
-    );
+    is_wrong(tests(&[("Runner", "codebuild")]), "Runner", "or say command");
+    is_wrong(tests(&[("ProjectName", "p")]), "ProjectName", "does not offer CodeBuild");
+    is_wrong(tests(&[("TestRoleArn", "arn")]), "TestRoleArn", "leave it out");
 }
 
 #[test]
 fn a_fixed_stack_belongs_to_the_strategy_update_and_to_no_other() {
-    is_wrong(
-        promote(&[("Strategy", "update")]),
-        "StackName",
-        "is missing",
-    );
-    is_wrong(
-        promote(&[("Strategy", "rename")]),
-        "Strategy",
-        "switch or update",
-    );
-    is_wrong(
-        promote(&[("Strategy", "update"), ("StackName", "a_b")]),
-        "StackName",
-        "letters, digits and hyphens",
-    );
+    is_wrong(promote(&[("Strategy", "update")]), "StackName", "is missing");
+    is_wrong(promote(&[("Strategy", "rename")]), "Strategy", "switch or update");
+    is_wrong(promote(&[("Strategy", "update"), ("StackName", "a_b")]), "StackName", "letters, digits and hyphens");
     for name in ["StackName", "Capabilities", "RoleArn"] {
         is_wrong(promote(&[(name, "x")]), name, "belongs to Strategy=update");
     }
@@ -225,17 +136,9 @@ fn a_fixed_stack_belongs_to_the_strategy_update_and_to_no_other() {
 
 #[test]
 fn numbers_and_choices_are_within_their_bounds() {
-    is_wrong(
-        promote(&[("OnSkew", "ignore")]),
-        "OnSkew",
-        "block or report",
-    );
+    is_wrong(promote(&[("OnSkew", "ignore")]), "OnSkew", "block or report");
     for bad in ["-1", "21", "many", "1.5"] {
-        is_wrong(
-            promote(&[("Keep", bad)]),
-            "Keep",
-            "whole number from 0 to 20",
-        );
+        is_wrong(promote(&[("Keep", bad)]), "Keep", "whole number from 0 to 20");
     }
     assert_eq!(promote(&[("Keep", "20")]).unwrap().keep, 20);
 }
@@ -253,10 +156,7 @@ fn the_time_limit_is_less_than_codepipelines_own() {
 
 #[test]
 fn a_job_tells_what_it_is_about_as_far_as_it_is_well_formed() {
-    let half = job(
-        ActionKind::DeployBlue,
-        &[("Stage", "test"), ("Service", "1st"), ("Surprise", "x")],
-    );
+    let half = job(ActionKind::DeployBlue, &[("Stage", "test"), ("Service", "1st"), ("Surprise", "x")]);
     let (stage, service) = subject(&half);
     assert_eq!(stage.unwrap().as_str(), "test");
     assert!(service.is_none());

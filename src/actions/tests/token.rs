@@ -10,22 +10,14 @@ fn first() -> Job {
 }
 
 fn continued(token: &str) -> Job {
-    Job {
-        token: Some(token.to_owned()),
-        ..first()
-    }
+    Job { token: Some(token.to_owned()), ..first() }
 }
 
 fn full() -> Carried {
     let mut carried = Carried::of(&first(), 1_000).unwrap();
     carried.stack_id = Some("arn:stack/x".to_owned());
-    carried.run = Some(CarriedRun {
-        id: "run-a1-2".parse().unwrap(),
-        attempt: 2,
-        invalid: 1,
-        beat: 7,
-        watched_millis: 18_000,
-    });
+    carried.run =
+        Some(CarriedRun { id: "run-a1-2".parse().unwrap(), attempt: 2, invalid: 1, beat: 7, watched_millis: 18_000 });
     carried
 }
 

@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use crate::actions::values::{
-    ArtifactAttribute, Value, parse_environment, parse_parameters, wired_to,
-};
+use crate::actions::values::{ArtifactAttribute, Value, parse_environment, parse_parameters, wired_to};
 
 fn parsed(value: serde_json::Value) -> Value {
     let text = json!({ "P": value }).to_string();
@@ -34,73 +32,39 @@ fn each_function_is_understood() {
         ("ObjectKey", ArtifactAttribute::ObjectKey),
         ("URL", ArtifactAttribute::Url),
     ] {
-        let Value::ArtifactAtt {
-            artifact,
-            attribute: told,
-        } = parsed(json!({"Fn::GetArtifactAtt": ["app", name]}))
+        let Value::ArtifactAtt { artifact, attribute: told } = parsed(json!({"Fn::GetArtifactAtt": ["app", name]}))
         else {
             panic!("{name}");
         };
         assert_eq!((artifact.as_str(), told), ("app", attribute));
     }
-    let Value::Param { file, key } = parsed(json!({"Fn::GetParam": ["app", "a/b.json", "K"]}))
-    else {
+    let Value::Param { file, key } = parsed(json!({"Fn::GetParam": ["app", "a/b.json", "K"]})) else {
         panic!("Fn::GetParam");
     };
-    assert_eq!(
-        (file.artifact.as_str(), file.path.to_str(), key.as_str()),
-        ("app", Some("a/b.json"), "K")
-    );
-    let live = Value::Live {
-        service: "billing".parse().unwrap(),
-        output: "Url".to_owned(),
-    };
+    assert_eq!((file.artifact.as_str(), file.path.to_str(), key.as_str()), ("app", Some("a/b.json"), "K"));
+    let live = Value::Live { service: "billing".parse().unwrap(), output: "Url".to_owned() };
     assert_eq!(parsed(json!({"Fn::GetLive": ["billing", "Url"]})), live);
-    assert_eq!(
-        parsed(json!({"Fn::GetBlue": "Version"})),
-        Value::Blue("Version".to_owned())
-    );
-    assert_eq!(
-        parsed(json!({"Fn::GetBlue": ["Version"]})),
-        Value::Blue("Version".to_owned())
-    );
+    assert_eq!(parsed(json!({"Fn::GetBlue": "Version"})), Value::Blue("Version".to_owned()));
+    assert_eq!(parsed(json!({"Fn::GetBlue": ["Version"]})), Value::Blue("Version".to_owned()));
 }
 
 #[test]
 fn a_function_of_another_form_says_which_form_it_has() {
     for (value, form) in [
-        (
-            json!({"Fn::GetArtifactAtt": ["app", "Size"]}),
-            "BucketName, ObjectKey or URL",
-        ),
-        (
-            json!({"Fn::GetArtifactAtt": "app"}),
-            "[artifact, attribute]",
-        ),
-        (
-            json!({"Fn::GetParam": ["app", "file"]}),
-            "[artifact, file, key]",
-        ),
+        (json!({"Fn::GetArtifactAtt": ["app", "Size"]}), "BucketName, ObjectKey or URL"),
+        (json!({"Fn::GetArtifactAtt": "app"}), "[artifact, attribute]"),
+        (json!({"Fn::GetParam": ["app", "file"]}), "[artifact, file, key]"),
         (json!({"Fn::GetLive": ["billing"]}), "[service, output]"),
         (json!({"Fn::GetLive": ["billing", 3]}), "[service, output]"),
         (json!({"Fn::GetBlue": {"a": "b"}}), "one text"),
-        (
-            json!({"Fn::ImportValue": "x"}),
-            "Fn::GetLive or Fn::GetBlue",
-        ),
-        (
-            json!({"Fn::GetBlue": "Version", "and": "more"}),
-            "exactly one member",
-        ),
+        (json!({"Fn::ImportValue": "x"}), "Fn::GetLive or Fn::GetBlue"),
+        (json!({"Fn::GetBlue": "Version", "and": "more"}), "exactly one member"),
         (json!({}), "exactly one member"),
         (json!(["x"]), "neither text nor a function"),
         (json!(null), "neither text nor a function"),
     ] {
         let told = wrong(value.clone());
-        assert!(
-            told.starts_with("gives P ") && told.contains(form),
-            "{value}: {told}"
-        );
+        assert!(told.starts_with("gives P ") && told.contains(form), "{value}: {told}");
     }
 }
 
@@ -112,21 +76,11 @@ fn names_and_paths_in_a_function_are_checked() {
 
 #[test]
 fn parameters_are_one_json_object() {
-    for (text, why) in [
-        ("{", "is not JSON"),
-        ("[]", "must be a JSON object"),
-        ("3", "must be a JSON object"),
-    ] {
-        let told = parse_parameters("ParameterOverrides", text)
-            .unwrap_err()
-            .why;
+    for (text, why) in [("{", "is not JSON"), ("[]", "must be a JSON object"), ("3", "must be a JSON object")] {
+        let told = parse_parameters("ParameterOverrides", text).unwrap_err().why;
         assert!(told.contains(why), "{text}: {told}");
     }
-    assert!(
-        parse_parameters("ParameterOverrides", "{}")
-            .unwrap()
-            .is_empty()
-    );
+    assert!(parse_parameters("ParameterOverrides", "{}").unwrap().is_empty());
 }
 
 #[test]
@@ -136,10 +90,8 @@ fn variables_keep_their_order_and_may_be_functions() {
         {"name": "_a1", "value": {"Fn::GetBlue": "Version"}},
     ]);
     let variables = parse_environment("EnvironmentVariables", &text.to_string()).unwrap();
-    let expected = [
-        ("Z".to_owned(), Value::Text("1".to_owned())),
-        ("_a1".to_owned(), Value::Blue("Version".to_owned())),
-    ];
+    let expected =
+        [("Z".to_owned(), Value::Text("1".to_owned())), ("_a1".to_owned(), Value::Blue("Version".to_owned()))];
     assert_eq!(variables, expected);
 }
 
@@ -150,36 +102,16 @@ fn a_variable_of_another_form_says_what_is_wrong() {
         (json!({"value": "1"}), "without a name"),
         (json!({"name": 3, "value": "1"}), "without a name"),
         (json!({"name": "1A", "value": "1"}), "no digit first"),
-        (
-            json!({"name": "A-B", "value": "1"}),
-            "only letters, digits and _",
-        ),
-        (
-            json!({"name": "", "value": "1"}),
-            "only letters, digits and _",
-        ),
-        (
-            json!({"name": "BLUESTAGE_STAGE", "value": "1"}),
-            "bluestage's own",
-        ),
+        (json!({"name": "A-B", "value": "1"}), "only letters, digits and _"),
+        (json!({"name": "", "value": "1"}), "only letters, digits and _"),
+        (json!({"name": "BLUESTAGE_STAGE", "value": "1"}), "bluestage's own"),
         (json!({"name": "A"}), "gives A no value"),
-        (
-            json!({"name": "A", "value": "1", "type": "SECRETS_MANAGER"}),
-            "only PLAINTEXT",
-        ),
-        (
-            json!({"name": "A", "value": "1", "typ": "PLAINTEXT"}),
-            "member \"typ\"",
-        ),
-        (
-            json!({"name": "A", "value": null}),
-            "neither text nor a function",
-        ),
+        (json!({"name": "A", "value": "1", "type": "SECRETS_MANAGER"}), "only PLAINTEXT"),
+        (json!({"name": "A", "value": "1", "typ": "PLAINTEXT"}), "member \"typ\""),
+        (json!({"name": "A", "value": null}), "neither text nor a function"),
     ] {
         let text = json!([entry]).to_string();
-        let told = parse_environment("EnvironmentVariables", &text)
-            .unwrap_err()
-            .why;
+        let told = parse_environment("EnvironmentVariables", &text).unwrap_err().why;
         assert!(told.contains(why), "{entry}: {told}");
     }
 }
@@ -187,32 +119,17 @@ fn a_variable_of_another_form_says_what_is_wrong() {
 #[test]
 fn what_a_stack_is_wired_to_is_what_its_values_ask_for() {
     let live = |service: &str, output: &str| parsed(json!({"Fn::GetLive": [service, output]}));
-    let values = [
-        live("billing", "Url"),
-        live("mail", "Url"),
-        live("billing", "Arn"),
-        parsed(json!("billing")),
-    ];
+    let values = [live("billing", "Url"), live("mail", "Url"), live("billing", "Arn"), parsed(json!("billing"))];
     let wired = wired_to(values.iter());
     let told: Vec<(&str, Vec<&str>)> = wired
         .iter()
-        .map(|(service, outputs)| {
-            (
-                service.as_str(),
-                outputs.iter().map(String::as_str).collect(),
-            )
-        })
+        .map(|(service, outputs)| (service.as_str(), outputs.iter().map(String::as_str).collect()))
         .collect();
-    assert_eq!(
-        told,
-        [("billing", vec!["Arn", "Url"]), ("mail", vec!["Url"])]
-    );
+    assert_eq!(told, [("billing", vec!["Arn", "Url"]), ("mail", vec!["Url"])]);
 }
 
 #[test]
 fn variables_are_one_json_array() {
-    let told = parse_environment("EnvironmentVariables", "{}")
-        .unwrap_err()
-        .why;
+    let told = parse_environment("EnvironmentVariables", "{}").unwrap_err().why;
     assert!(told.contains("must be a JSON array"), "{told}");
 }

@@ -20,32 +20,23 @@ pub(super) fn progress(
     let details = ExecutionDetails::builder()
         .set_summary(given(&more.summary))
         .set_external_execution_id(given(&more.external_id));
-    request
-        .continuation_token(more.token.as_str())
-        .execution_details(details.build())
+    request.continuation_token(more.token.as_str()).execution_details(details.build())
 }
 
 /// The action is done. Only this answer may carry variables, and only without a token.
-pub(super) fn success(
-    request: PutJobSuccessResultFluentBuilder,
-    done: &Done,
-) -> PutJobSuccessResultFluentBuilder {
+pub(super) fn success(request: PutJobSuccessResultFluentBuilder, done: &Done) -> PutJobSuccessResultFluentBuilder {
     let details = ExecutionDetails::builder()
         .set_summary(given(&done.summary))
         .set_external_execution_id(given(&done.external_id))
         .percent_complete(100);
-    let variables: HashMap<_, _> = sendable(&done.variables)
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    request
-        .set_output_variables((!variables.is_empty()).then_some(variables))
-        .execution_details(details.build())
+    let variables: HashMap<_, _> = sendable(&done.variables).map(|(key, value)| (key.clone(), value.clone())).collect();
+    request.set_output_variables((!variables.is_empty()).then_some(variables)).execution_details(details.build())
 }
 
 /// The action failed.
 pub(super) fn failure(failure: &Failure) -> Result<FailureDetails, BuildError> {
-    let message = given(&failure.message)
-        .unwrap_or_else(|| "bluestage gave no reason, which is a bug in bluestage".to_owned());
+    let message =
+        given(&failure.message).unwrap_or_else(|| "bluestage gave no reason, which is a bug in bluestage".to_owned());
     FailureDetails::builder()
         .r#type(failure_type(failure.cause))
         .message(message)
@@ -94,10 +85,7 @@ fn sendable(all: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &S
 
 /// `OutputVariablesKey`: `[A-Za-z0-9@\-_]+`.
 fn is_key(key: &str) -> bool {
-    !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "@-_".contains(c))
+    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "@-_".contains(c))
 }
 
 #[cfg(test)]
@@ -117,10 +105,7 @@ mod tests {
         Done {
             external_id: Text::cut("stack-1"),
             summary: Text::cut("v7 is live"),
-            variables: variables
-                .iter()
-                .map(|&(key, value)| (key.to_owned(), value.to_owned()))
-                .collect(),
+            variables: variables.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect(),
         }
     }
 
@@ -153,12 +138,7 @@ mod tests {
     #[test]
     fn a_variable_that_codepipeline_refuses_does_not_cost_the_others() {
         let large = "x".repeat(MOST_VARIABLE_BYTES);
-        let done = done(&[
-            ("Api-Url_2@x", "u"),
-            ("Api.Url", "u"),
-            ("", "u"),
-            ("Large", &large),
-        ]);
+        let done = done(&[("Api-Url_2@x", "u"), ("Api.Url", "u"), ("", "u"), ("Large", &large)]);
         let sent: Vec<_> = sendable(&done.variables).collect();
         assert_eq!(sent.len(), 1);
         assert_eq!(sent[0].0, "Api-Url_2@x");

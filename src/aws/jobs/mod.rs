@@ -14,8 +14,8 @@ use self::offer::{Incomplete, Reading};
 use super::action_types;
 use super::fault::{Failed, fault, rejected};
 use crate::ports::{
-    Acknowledged, ActionKind, Cause, Credentials, ExecutionStatus, Failure, Fault, JobId, Jobs,
-    Offered, Reported, Verdict,
+    Acknowledged, ActionKind, Cause, Credentials, ExecutionStatus, Failure, Fault, JobId, Jobs, Offered, Reported,
+    Verdict,
 };
 use crate::release::Execution;
 
@@ -86,10 +86,7 @@ impl Jobs for CodePipelineJobs {
     async fn execution(&self, execution: &Execution) -> Result<ExecutionStatus, Fault> {
         let pipeline = name_in(&execution.pipeline_arn);
         let request = self.0.get_pipeline_execution().pipeline_name(pipeline);
-        let answer = request
-            .pipeline_execution_id(&execution.execution_id)
-            .send()
-            .await;
+        let answer = request.pipeline_execution_id(&execution.execution_id).send().await;
         match answer {
             Ok(answer) => {
                 let told = answer.pipeline_execution.and_then(|told| told.status);
@@ -153,17 +150,11 @@ impl CodePipelineJobs {
 }
 
 fn is_someone_elses<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
-    matches!(
-        error.code(),
-        Some("InvalidNonceException" | "JobNotFoundException")
-    )
+    matches!(error.code(), Some("InvalidNonceException" | "JobNotFoundException"))
 }
 
 fn is_unknown_execution<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
-    matches!(
-        error.code(),
-        Some("PipelineNotFoundException" | "PipelineExecutionNotFoundException")
-    )
+    matches!(error.code(), Some("PipelineNotFoundException" | "PipelineExecutionNotFoundException"))
 }
 
 fn reported<T, E>(doing: &str, answer: Result<T, Failed<E>>) -> Result<Reported, Fault>
@@ -178,10 +169,7 @@ where
 }
 
 fn is_not_wanted<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
-    matches!(
-        error.code(),
-        Some("InvalidJobStateException" | "JobNotFoundException")
-    )
+    matches!(error.code(), Some("InvalidJobStateException" | "JobNotFoundException"))
 }
 
 fn unsendable(doing: &str, bad: &BuildError) -> Fault {
@@ -192,14 +180,12 @@ fn unsendable(doing: &str, bad: &BuildError) -> Fault {
 /// running: nothing is given up for a word that we do not understand.
 fn standing(told: &PipelineExecutionStatus) -> ExecutionStatus {
     match told {
-        PipelineExecutionStatus::InProgress | PipelineExecutionStatus::Stopping => {
-            ExecutionStatus::Running
-        }
+        PipelineExecutionStatus::InProgress | PipelineExecutionStatus::Stopping => ExecutionStatus::Running,
         PipelineExecutionStatus::Succeeded => ExecutionStatus::Succeeded,
         PipelineExecutionStatus::Failed => ExecutionStatus::Failed,
-        PipelineExecutionStatus::Cancelled
-        | PipelineExecutionStatus::Stopped
-        | PipelineExecutionStatus::Superseded => ExecutionStatus::Over,
+        PipelineExecutionStatus::Cancelled | PipelineExecutionStatus::Stopped | PipelineExecutionStatus::Superseded => {
+            ExecutionStatus::Over
+        }
         newer => {
             tracing::warn!(status = %newer, "an execution status that this worker does not know counts as running");
             ExecutionStatus::Running
@@ -223,9 +209,7 @@ mod tests {
 
     #[test]
     fn every_status_of_an_execution_has_its_meaning() {
-        let meanings = PipelineExecutionStatus::values()
-            .iter()
-            .map(|&told| (told, standing(&told.into())));
+        let meanings = PipelineExecutionStatus::values().iter().map(|&told| (told, standing(&told.into())));
         let expected = [
             ("Cancelled", ExecutionStatus::Over),
             ("Failed", ExecutionStatus::Failed),
@@ -247,10 +231,7 @@ mod tests {
         }
         let answer: Result<(), _> = Err(answered("ValidationException"));
         assert!(reported("report", answer).is_err());
-        assert_eq!(
-            reported::<_, PutJobSuccessResultError>("report", Ok(())).unwrap(),
-            Reported::Taken
-        );
+        assert_eq!(reported::<_, PutJobSuccessResultError>("report", Ok(())).unwrap(), Reported::Taken);
     }
 
     #[test]

@@ -49,9 +49,7 @@ fn nothing() -> JobData {
 }
 
 fn job(id: JobId, action: ActionKind, data: JobData) -> Result<Job, Lacks> {
-    let configuration = data
-        .action_configuration
-        .and_then(|told| told.configuration);
+    let configuration = data.action_configuration.and_then(|told| told.configuration);
     let context = data.pipeline_context.ok_or(Lacks("pipeline context"))?;
     Ok(Job {
         id,
@@ -71,8 +69,7 @@ fn pipeline(told: told::PipelineContext) -> Result<PipelineContext, Lacks> {
     let execution = Execution {
         pipeline_arn: given(told.pipeline_arn).ok_or(Lacks("pipeline ARN"))?,
         execution_id: given(told.pipeline_execution_id).ok_or(Lacks("pipeline execution id"))?,
-        action_execution_id: given(action.action_execution_id)
-            .ok_or(Lacks("action execution id"))?,
+        action_execution_id: given(action.action_execution_id).ok_or(Lacks("action execution id"))?,
     };
     Ok(PipelineContext {
         pipeline: given(told.pipeline_name).ok_or(Lacks("pipeline name"))?,
@@ -86,10 +83,7 @@ fn artifacts(told: Option<Vec<told::Artifact>>) -> Result<Vec<Artifact>, Lacks> 
 }
 
 fn artifact(told: told::Artifact) -> Result<Artifact, Lacks> {
-    let place = told
-        .location
-        .and_then(|location| location.s3_location)
-        .ok_or(Lacks("artifact's place in S3"))?;
+    let place = told.location.and_then(|location| location.s3_location).ok_or(Lacks("artifact's place in S3"))?;
     Ok(Artifact {
         name: given(told.name).ok_or(Lacks("artifact's name"))?,
         bucket: given(Some(place.bucket_name)).ok_or(Lacks("artifact's bucket"))?,
@@ -118,23 +112,15 @@ mod tests {
     use super::*;
 
     fn artifact_of(name: &str) -> told::Artifact {
-        let place = told::S3ArtifactLocation::builder()
-            .bucket_name("artifacts")
-            .object_key("orders/source/abc1234");
+        let place = told::S3ArtifactLocation::builder().bucket_name("artifacts").object_key("orders/source/abc1234");
         let location = told::ArtifactLocation::builder()
             .r#type(told::ArtifactLocationType::S3)
             .s3_location(place.build().unwrap());
-        told::Artifact::builder()
-            .name(name)
-            .revision("4f2a")
-            .location(location.build())
-            .build()
+        told::Artifact::builder().name(name).revision("4f2a").location(location.build()).build()
     }
 
     fn context() -> told::builders::PipelineContextBuilder {
-        let action = told::ActionContext::builder()
-            .name("Deploy")
-            .action_execution_id("a-1");
+        let action = told::ActionContext::builder().name("Deploy").action_execution_id("a-1");
         told::PipelineContext::builder()
             .pipeline_name("orders")
             .pipeline_arn("arn:aws:codepipeline:eu-west-1:123456789012:orders")
@@ -148,9 +134,7 @@ mod tests {
             .access_key_id("AKIA")
             .secret_access_key("hush")
             .session_token("token");
-        let key = told::EncryptionKey::builder()
-            .id("key-1")
-            .r#type(told::EncryptionKeyType::Kms);
+        let key = told::EncryptionKey::builder().id("key-1").r#type(told::EncryptionKeyType::Kms);
         JobData::builder()
             .action_configuration(properties.build())
             .pipeline_context(context().build())
@@ -162,11 +146,7 @@ mod tests {
     }
 
     fn told_job(data: told::builders::JobDataBuilder) -> told::Job {
-        told::Job::builder()
-            .id("j-1")
-            .nonce("3")
-            .data(data.build())
-            .build()
+        told::Job::builder().id("j-1").nonce("3").data(data.build()).build()
     }
 
     fn whole(reading: Reading) -> Offered {
@@ -216,23 +196,14 @@ mod tests {
         let read = |data| lacking(read(ActionKind::Promote, told_job(data)));
         assert_eq!(read(JobData::builder()), "pipeline context");
         let anonymous = context().pipeline_execution_id("").build();
-        assert_eq!(
-            read(data().pipeline_context(anonymous)),
-            "pipeline execution id"
-        );
+        assert_eq!(read(data().pipeline_context(anonymous)), "pipeline execution id");
         let nowhere = told::Artifact::builder().name("Source").build();
-        assert_eq!(
-            read(data().input_artifacts(nowhere)),
-            "artifact's place in S3"
-        );
+        assert_eq!(read(data().input_artifacts(nowhere)), "artifact's place in S3");
     }
 
     #[test]
     fn a_job_that_cannot_be_answered_is_told_apart() {
         let nameless = told::Job::builder().nonce("3").data(data().build()).build();
-        assert!(matches!(
-            read(ActionKind::Promote, nameless),
-            Reading::Nameless
-        ));
+        assert!(matches!(read(ActionKind::Promote, nameless), Reading::Nameless));
     }
 }

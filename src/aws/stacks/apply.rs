@@ -21,36 +21,24 @@ impl CloudFormationStacks {
         let name = key(stack);
         let doing = || format!("read what stack {name} was made from");
         let found = self.describe(stack).await?;
-        let found =
-            found.ok_or_else(|| rejected(doing(), "the stack does not exist".to_owned()))?;
+        let found = found.ok_or_else(|| rejected(doing(), "the stack does not exist".to_owned()))?;
         let answer = self.client.get_template().stack_name(name).send().await;
         let answer = answer.map_err(|error| fault(doing(), &error))?;
         let parameters = found.parameters.unwrap_or_default().into_iter();
         Ok(MadeFrom {
             template: answer.template_body.unwrap_or_default(),
             parameters: parameters
-                .filter_map(|told| {
-                    Some((
-                        told.parameter_key?,
-                        told.parameter_value.filter(|value| value != HIDDEN),
-                    ))
-                })
+                .filter_map(|told| Some((told.parameter_key?, told.parameter_value.filter(|value| value != HIDDEN))))
                 .collect(),
         })
     }
 
     /// Does the next needful thing so that the stack comes to be as `spec` says.
-    pub(super) async fn bring_to(
-        &self,
-        spec: &StackSpec,
-        change_set: &str,
-    ) -> Result<StackState, Fault> {
+    pub(super) async fn bring_to(&self, spec: &StackSpec, change_set: &str) -> Result<StackState, Fault> {
         let there = self.describe(&spec.stack).await?;
         let is_there = there.as_ref().is_some_and(|stack| !is_waiting(stack));
         let purpose = Purpose::apply(change_set, is_there);
-        let id = there
-            .as_ref()
-            .map_or_else(|| spec.stack.name.clone(), id_of);
+        let id = there.as_ref().map_or_else(|| spec.stack.name.clone(), id_of);
         let known = ChangeSet::of(&id, &spec.stack.name, &purpose);
         let progress = match there {
             Some(_) => change_set::look(&self.client, &known).await?,
@@ -78,14 +66,9 @@ impl CloudFormationStacks {
                 return Ok(failed(&spec.stack.name, &set.stack_id, reason));
             }
             Progress::Missing | Progress::Pending => {
-                return Ok(StackState::InProgress {
-                    id: set.stack_id.clone(),
-                    doing: "CHANGE_SET_PENDING".to_owned(),
-                });
+                return Ok(StackState::InProgress { id: set.stack_id.clone(), doing: "CHANGE_SET_PENDING".to_owned() });
             }
-            Progress::Ready(arn) => {
-                change_set::execute(&self.client, &arn, &spec.request_token).await?
-            }
+            Progress::Ready(arn) => change_set::execute(&self.client, &arn, &spec.request_token).await?,
             Progress::Executed => {}
         }
         match self.describe(&spec.stack).await? {
@@ -97,9 +80,7 @@ impl CloudFormationStacks {
 
 fn changes_nothing(reason: &str) -> bool {
     let reason = reason.to_lowercase();
-    NOTHING_TO_CHANGE
-        .iter()
-        .any(|phrase| reason.contains(phrase))
+    NOTHING_TO_CHANGE.iter().any(|phrase| reason.contains(phrase))
 }
 
 #[cfg(test)]
@@ -112,8 +93,6 @@ mod tests {
             "The submitted information didn't contain changes. Submit different information to create a change set."
         ));
         assert!(changes_nothing("No updates are to be performed."));
-        assert!(!changes_nothing(
-            "Template error: resource Queue does not exist"
-        ));
+        assert!(!changes_nothing("Template error: resource Queue does not exist"));
     }
 }

@@ -7,9 +7,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::operation::create_change_set::CreateChangeSetError;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
-use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Tag,
-};
+use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Tag};
 
 use super::template::Template;
 use crate::aws::fault::{Failed, fault, rejected, says};
@@ -28,23 +26,13 @@ pub(super) struct Purpose {
 impl Purpose {
     /// Makes the stack.
     pub(super) fn create() -> Self {
-        Self {
-            name: NAME.to_owned(),
-            kind: ChangeSetType::Create,
-        }
+        Self { name: NAME.to_owned(), kind: ChangeSetType::Create }
     }
 
     /// Makes a stack under this change set's name, or updates the one that is there.
     pub(super) fn apply(name: &str, is_there: bool) -> Self {
-        let kind = if is_there {
-            ChangeSetType::Update
-        } else {
-            ChangeSetType::Create
-        };
-        Self {
-            name: name.to_owned(),
-            kind,
-        }
+        let kind = if is_there { ChangeSetType::Update } else { ChangeSetType::Create };
+        Self { name: name.to_owned(), kind }
     }
 }
 
@@ -67,10 +55,7 @@ impl ChangeSet {
     pub(super) fn of(stack_id: &str, stack_name: &str, purpose: &Purpose) -> Self {
         Self {
             stack_id: stack_id.to_owned(),
-            known_as: KnownAs::NameIn {
-                stack: stack_name.to_owned(),
-                name: purpose.name.clone(),
-            },
+            known_as: KnownAs::NameIn { stack: stack_name.to_owned(), name: purpose.name.clone() },
         }
     }
 }
@@ -122,10 +107,8 @@ pub(super) async fn create(
 }
 
 fn is_there_already<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
-    matches!(
-        error.code(),
-        Some("AlreadyExistsException" | "TokenAlreadyExistsException")
-    ) || says(error, "ValidationError", "already exists")
+    matches!(error.code(), Some("AlreadyExistsException" | "TokenAlreadyExistsException"))
+        || says(error, "ValidationError", "already exists")
 }
 
 fn not_created(stack: &str, error: &Failed<CreateChangeSetError>) -> Fault {
@@ -157,10 +140,8 @@ pub(super) async fn look(client: &Client, set: &ChangeSet) -> Result<Progress, F
 }
 
 fn is_missing<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
-    matches!(
-        error.code(),
-        Some("ChangeSetNotFound" | "ChangeSetNotFoundException")
-    ) || says(error, "ValidationError", "does not exist")
+    matches!(error.code(), Some("ChangeSetNotFound" | "ChangeSetNotFoundException"))
+        || says(error, "ValidationError", "does not exist")
 }
 
 /// `Status` tells whether it could be worked out, `ExecutionStatus` what became of it (CloudFormation API reference,
@@ -176,14 +157,12 @@ fn progress(told: &DescribeChangeSetOutput) -> Progress {
         (
             _,
             Some(
-                ExecutionStatus::ExecuteInProgress
-                | ExecutionStatus::ExecuteComplete
-                | ExecutionStatus::ExecuteFailed,
+                ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete | ExecutionStatus::ExecuteFailed,
             ),
         ) => Progress::Executed,
-        (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::Available)) => told
-            .change_set_id()
-            .map_or(Progress::Pending, |arn| Progress::Ready(arn.to_owned())),
+        (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::Available)) => {
+            told.change_set_id().map_or(Progress::Pending, |arn| Progress::Ready(arn.to_owned()))
+        }
         (
             Some(
                 ChangeSetStatus::DeletePending
@@ -230,27 +209,18 @@ fn is_executed<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
 
 fn parameters(spec: &StackSpec) -> Vec<Parameter> {
     let pairs = spec.parameters.iter();
-    let parameter = |(key, value)| {
-        Parameter::builder()
-            .parameter_key(key)
-            .parameter_value(value)
-            .build()
-    };
+    let parameter = |(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build();
     pairs.map(parameter).collect()
 }
 
 fn tags(spec: &StackSpec) -> Vec<Tag> {
     let pairs = spec.tags.iter();
-    pairs
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect()
+    pairs.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 fn capabilities(spec: &StackSpec) -> Vec<Capability> {
     let granted = spec.capabilities.iter();
-    granted
-        .map(|name| Capability::from(name.as_str()))
-        .collect()
+    granted.map(|name| Capability::from(name.as_str())).collect()
 }
 
 #[cfg(test)]
@@ -273,10 +243,7 @@ mod tests {
         assert_eq!(told("CREATE_PENDING", "UNAVAILABLE"), Progress::Pending);
         assert_eq!(told("CREATE_IN_PROGRESS", "UNAVAILABLE"), Progress::Pending);
         assert_eq!(told("CREATE_COMPLETE", "UNAVAILABLE"), Progress::Pending);
-        assert_eq!(
-            told("CREATE_COMPLETE", "AVAILABLE"),
-            Progress::Ready("arn".to_owned())
-        );
+        assert_eq!(told("CREATE_COMPLETE", "AVAILABLE"), Progress::Ready("arn".to_owned()));
         for executed in ["EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED"] {
             assert_eq!(told("CREATE_COMPLETE", executed), Progress::Executed);
         }
@@ -287,9 +254,6 @@ mod tests {
         let because = Progress::Refused("because".to_owned());
         assert_eq!(told("FAILED", "UNAVAILABLE"), because);
         assert_eq!(told("CREATE_COMPLETE", "OBSOLETE"), because);
-        assert!(matches!(
-            told("DELETE_COMPLETE", "UNAVAILABLE"),
-            Progress::Refused(_)
-        ));
+        assert!(matches!(told("DELETE_COMPLETE", "UNAVAILABLE"), Progress::Refused(_)));
     }
 }

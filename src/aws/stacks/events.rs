@@ -17,11 +17,7 @@ const MOST_PAGES: usize = 50;
 const STACK: &str = "AWS::CloudFormation::Stack";
 
 /// Who is to blame for the state of `stack`, which has failed.
-pub(super) async fn blame(
-    client: &Client,
-    stack: &Stack,
-    id: &str,
-) -> Result<FailedResource, Fault> {
+pub(super) async fn blame(client: &Client, stack: &Stack, id: &str) -> Result<FailedResource, Fault> {
     let events = last_operation(client, id).await?;
     Ok(first_failure(&events).unwrap_or_else(|| FailedResource {
         resource: stack.stack_name().unwrap_or(id).to_owned(),
@@ -31,9 +27,7 @@ pub(super) async fn blame(
 }
 
 fn stack_reason(stack: &Stack) -> String {
-    let status = stack
-        .stack_status()
-        .map_or("an unknown status", StackStatus::as_str);
+    let status = stack.stack_status().map_or("an unknown status", StackStatus::as_str);
     match stack.stack_status_reason() {
         Some(reason) if !reason.is_empty() => reason.to_owned(),
         _ => format!("the stack is in {status}, without a reason"),
@@ -66,12 +60,7 @@ fn is_start(event: &StackEvent, id: &str) -> bool {
     event.physical_resource_id() == Some(id)
         && matches!(
             status,
-            Some(
-                "CREATE_IN_PROGRESS"
-                    | "UPDATE_IN_PROGRESS"
-                    | "DELETE_IN_PROGRESS"
-                    | "IMPORT_IN_PROGRESS"
-            )
+            Some("CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS" | "IMPORT_IN_PROGRESS")
         )
 }
 
@@ -81,27 +70,19 @@ fn first_failure(events: &[StackEvent]) -> Option<FailedResource> {
     Some(FailedResource {
         resource: failed.logical_resource_id()?.to_owned(),
         kind: failed.resource_type().unwrap_or_default().to_owned(),
-        reason: failed
-            .resource_status_reason()
-            .unwrap_or("CloudFormation gave no reason")
-            .to_owned(),
+        reason: failed.resource_status_reason().unwrap_or("CloudFormation gave no reason").to_owned(),
     })
 }
 
 /// Whether a resource failed by itself. The stack's own events count failures, they are none; and a resource that was
 /// cancelled "failed" only because another one did.
 fn is_own_failure(event: &StackEvent) -> bool {
-    let is_stack = event
-        .physical_resource_id()
-        .is_some_and(|id| !id.is_empty())
+    let is_stack = event.physical_resource_id().is_some_and(|id| !id.is_empty())
         && event.physical_resource_id() == event.stack_id();
-    let failed = event
-        .resource_status()
-        .is_some_and(|status| status.as_str().ends_with("_FAILED"));
+    let failed = event.resource_status().is_some_and(|status| status.as_str().ends_with("_FAILED"));
     let reason = event.resource_status_reason().unwrap_or_default();
-    let cancelled = ["creation", "update", "deletion"]
-        .iter()
-        .any(|what| reason.starts_with(&format!("Resource {what} cancelled")));
+    let cancelled =
+        ["creation", "update", "deletion"].iter().any(|what| reason.starts_with(&format!("Resource {what} cancelled")));
     failed && !is_stack && !cancelled
 }
 
@@ -112,11 +93,7 @@ mod tests {
     const ID: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/test-orders-v7/1";
 
     fn event(resource: &str, status: &str, reason: &str) -> StackEvent {
-        let physical = if resource == "test-orders-v7" {
-            ID
-        } else {
-            resource
-        };
+        let physical = if resource == "test-orders-v7" { ID } else { resource };
         StackEvent::builder()
             .stack_id(ID)
             .logical_resource_id(resource)
@@ -138,10 +115,7 @@ mod tests {
             event("test-orders-v7", "CREATE_IN_PROGRESS", "User Initiated"),
         ];
         let blamed = first_failure(&newest_first).unwrap();
-        assert_eq!(
-            (blamed.resource.as_str(), blamed.reason.as_str()),
-            ("Queue", "Invalid value")
-        );
+        assert_eq!((blamed.resource.as_str(), blamed.reason.as_str()), ("Queue", "Invalid value"));
         assert!(is_start(&newest_first[5], ID));
         assert!(!newest_first[..5].iter().any(|event| is_start(event, ID)));
     }

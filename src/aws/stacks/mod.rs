@@ -22,8 +22,7 @@ use self::status::{Standing, standing};
 use super::fault::{fault, rejected, says, unavailable};
 use super::state_bucket::StateBucket;
 use crate::ports::{
-    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec,
-    StackState, Stacks,
+    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
 };
 use crate::release::{Outputs, StackRef};
 
@@ -38,11 +37,7 @@ impl Stacks for CloudFormationStacks {
     async fn declared(&self, template: &str) -> Result<Declared, Fault> {
         let template = template::ready(&self.state, template).await?;
         let request = self.client.validate_template();
-        let answer = request
-            .set_template_body(template.body)
-            .set_template_url(template.url)
-            .send()
-            .await;
+        let answer = request.set_template_body(template.body).set_template_url(template.url).send().await;
         let told = answer.map_err(|error| fault("validate the template", &error))?;
         let parameters = told.parameters.unwrap_or_default().into_iter();
         Ok(Declared {
@@ -78,11 +73,7 @@ impl Stacks for CloudFormationStacks {
         self.bring_to(spec, change_set).await
     }
 
-    async fn set_parameter(
-        &self,
-        stack: &StackRef,
-        change: &ParameterChange,
-    ) -> Result<Changing, Fault> {
+    async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault> {
         match self.describe(stack).await? {
             Some(found) => parameter::set(&self.client, &found, change).await,
             None => Err(rejected(
@@ -124,9 +115,7 @@ impl CloudFormationStacks {
     /// Nobody has begun to make the stack, as far as CloudFormation tells.
     async fn begin(&self, spec: &StackSpec) -> Result<StackState, Fault> {
         let template = template::ready(&self.state, &spec.template).await?;
-        if let Some(set) =
-            change_set::create(&self.client, spec, (template, &Purpose::create())).await?
-        {
+        if let Some(set) = change_set::create(&self.client, spec, (template, &Purpose::create())).await? {
             let progress = change_set::look(&self.client, &set).await?;
             return self.carry_out(spec, &set, progress).await;
         }
@@ -153,22 +142,16 @@ impl CloudFormationStacks {
                 }
             }
             // Its name must not be used again, so waiting for it to be gone would end in making it anew.
-            Some(Standing::Leaving | Standing::Gone) => taken_away(&StackRef {
-                id: Some(id_of(&stack)),
-                ..spec.stack.clone()
-            }),
+            Some(Standing::Leaving | Standing::Gone) => {
+                taken_away(&StackRef { id: Some(id_of(&stack)), ..spec.stack.clone() })
+            }
             _ => self.state(stack).await?,
         };
         Ok(Some(state))
     }
 
     /// Executes the change set if it is ready for that, and tells how the stack stands.
-    async fn carry_out(
-        &self,
-        spec: &StackSpec,
-        set: &ChangeSet,
-        progress: Progress,
-    ) -> Result<StackState, Fault> {
+    async fn carry_out(&self, spec: &StackSpec, set: &ChangeSet, progress: Progress) -> Result<StackState, Fault> {
         match progress {
             Progress::Missing | Progress::Pending => Ok(in_review(set)),
             Progress::Refused(reason) => Ok(failed(&spec.stack.name, &set.stack_id, reason)),
@@ -180,15 +163,8 @@ impl CloudFormationStacks {
         }
     }
 
-    async fn after_execution(
-        &self,
-        spec: &StackSpec,
-        set: &ChangeSet,
-    ) -> Result<StackState, Fault> {
-        let made = StackRef {
-            id: Some(set.stack_id.clone()),
-            ..spec.stack.clone()
-        };
+    async fn after_execution(&self, spec: &StackSpec, set: &ChangeSet) -> Result<StackState, Fault> {
+        let made = StackRef { id: Some(set.stack_id.clone()), ..spec.stack.clone() };
         match self.describe(&made).await? {
             // CloudFormation takes a moment to begin; by then the change set is no longer available.
             Some(stack) if is_waiting(&stack) => Ok(in_review(set)),
@@ -203,15 +179,11 @@ impl CloudFormationStacks {
         let status = status.unwrap_or_else(|| StackStatus::from("UNKNOWN"));
         Ok(match standing(&status) {
             Standing::Gone => StackState::Absent,
-            Standing::Waiting | Standing::Moving | Standing::Leaving => StackState::InProgress {
-                id,
-                doing: status.as_str().to_owned(),
-            },
+            Standing::Waiting | Standing::Moving | Standing::Leaving => {
+                StackState::InProgress { id, doing: status.as_str().to_owned() }
+            }
             Standing::Usable => StackState::Ready(ready(stack, id)),
-            Standing::Broken => StackState::Failed {
-                because: events::blame(&self.client, &stack, &id).await?,
-                id,
-            },
+            Standing::Broken => StackState::Failed { because: events::blame(&self.client, &stack, &id).await?, id },
         })
     }
 }
@@ -231,20 +203,13 @@ fn is_waiting(stack: &Stack) -> bool {
 }
 
 fn in_review(set: &ChangeSet) -> StackState {
-    StackState::InProgress {
-        id: set.stack_id.clone(),
-        doing: StackStatus::ReviewInProgress.as_str().to_owned(),
-    }
+    StackState::InProgress { id: set.stack_id.clone(), doing: StackStatus::ReviewInProgress.as_str().to_owned() }
 }
 
 fn failed(name: &str, id: &str, reason: String) -> StackState {
     StackState::Failed {
         id: id.to_owned(),
-        because: FailedResource {
-            resource: name.to_owned(),
-            kind: "AWS::CloudFormation::Stack".to_owned(),
-            reason,
-        },
+        because: FailedResource { resource: name.to_owned(), kind: "AWS::CloudFormation::Stack".to_owned(), reason },
     }
 }
 
@@ -256,14 +221,9 @@ fn taken_away(stack: &StackRef) -> StackState {
 fn ready(stack: Stack, id: String) -> ReadyStack {
     let changed = stack.last_updated_time.or(stack.creation_time);
     let outputs = stack.outputs.unwrap_or_default().into_iter();
-    let outputs: Outputs = outputs
-        .filter_map(|told| Some((told.output_key?, told.output_value.unwrap_or_default())))
-        .collect();
-    ReadyStack {
-        id,
-        changed_at: changed.and_then(|at| at.fmt(DateTimeFormat::DateTime).ok()),
-        outputs,
-    }
+    let outputs: Outputs =
+        outputs.filter_map(|told| Some((told.output_key?, told.output_value.unwrap_or_default()))).collect();
+    ReadyStack { id, changed_at: changed.and_then(|at| at.fmt(DateTimeFormat::DateTime).ok()), outputs }
 }
 
 /// A stack that is being updated refuses to be deleted until that is over.

@@ -67,9 +67,7 @@ mod tests {
 
     #[test]
     fn every_status_has_its_meaning() {
-        let meanings = StackStatus::values()
-            .iter()
-            .map(|&status| (status, standing(&status.into())));
+        let meanings = StackStatus::values().iter().map(|&status| (status, standing(&status.into())));
         let expected = [
             ("CREATE_COMPLETE", Standing::Usable),
             ("CREATE_FAILED", Standing::Broken),
@@ -91,17 +89,11 @@ mod tests {
             ("UPDATE_FAILED", Standing::Broken),
             ("UPDATE_IN_PROGRESS", Standing::Moving),
             ("UPDATE_ROLLBACK_COMPLETE", Standing::Broken),
-            (
-                "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
-                Standing::Moving,
-            ),
+            ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", Standing::Moving),
             ("UPDATE_ROLLBACK_FAILED", Standing::Broken),
             ("UPDATE_ROLLBACK_IN_PROGRESS", Standing::Moving),
         ];
-        assert!(
-            meanings.eq(expected),
-            "the SDK knows a status that this table does not"
-        );
+        assert!(meanings.eq(expected), "the SDK knows a status that this table does not");
     }
 
     #[test]

@@ -24,20 +24,14 @@ pub(super) struct Template {
 /// again changes nothing.
 pub(super) async fn ready(state: &StateBucket, template: &str) -> Result<Template, Fault> {
     if template.len() <= MOST_INLINE {
-        return Ok(Template {
-            body: Some(template.to_owned()),
-            url: None,
-        });
+        return Ok(Template { body: Some(template.to_owned()), url: None });
     }
     let name = format!("templates/{}", digest(template));
     let request = state.put(&name).body(template.as_bytes().to_vec().into());
     let doing = "store the template";
     let stored = request.send().await;
     stored.map_err(|error| state.fault(doing, &error))?;
-    Ok(Template {
-        body: None,
-        url: Some(address(state, &name).await?),
-    })
+    Ok(Template { body: None, url: Some(address(state, &name).await?) })
 }
 
 /// Where CloudFormation, acting as us or as the action's role, finds the object. The SDK knows every partition's
@@ -47,11 +41,7 @@ async fn address(state: &StateBucket, name: &str) -> Result<String, Fault> {
     let doing = "tell where the template is stored";
     let brief = PresigningConfig::expires_in(Duration::from_mins(1))
         .map_err(|bad| rejected(doing.to_owned(), bad.to_string()))?;
-    let request = state
-        .s3
-        .get_object()
-        .bucket(state.location.bucket())
-        .key(state.location.key(name));
+    let request = state.s3.get_object().bucket(state.location.bucket()).key(state.location.key(name));
     let signed = request.presigned(brief).await;
     let signed = signed.map_err(|error| fault(doing, &error))?;
     let plain = signed.uri().split_once('?').map(|(plain, _)| plain);
@@ -103,9 +93,6 @@ mod tests {
 
     #[test]
     fn a_digest_is_sha_256_in_hex() {
-        assert_eq!(
-            digest("abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(digest("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

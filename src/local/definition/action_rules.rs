@@ -1,8 +1,6 @@
 //! What an action's declaration must keep, given its action type.
 
-use super::{
-    ActionDeclaration, ActionType, ArtifactCount, Property, RegisteredTypes, is_s3_source,
-};
+use super::{ActionDeclaration, ActionType, ArtifactCount, Property, RegisteredTypes, is_s3_source};
 use crate::local::error::{Answer, ApiError, ErrorKind};
 
 /// The value of a queryable property has at most 20 characters (API reference of ActionConfigurationProperty).
@@ -15,25 +13,12 @@ pub(super) fn check(action: &ActionDeclaration, types: &RegisteredTypes) -> Answ
         return Err(unsupported(action, types));
     }
     let Some(known) = types.find(id) else {
-        return Err(refusal(format!(
-            "{id} in action '{name}' is not available; create the action type first"
-        )));
+        return Err(refusal(format!("{id} in action '{name}' is not available; create the action type first")));
     };
-    check_count(
-        name,
-        ("input", action.input_artifacts.len()),
-        known.input_artifact_details,
-    )?;
-    check_count(
-        name,
-        ("output", action.output_artifacts.len()),
-        known.output_artifact_details,
-    )?;
+    check_count(name, ("input", action.input_artifacts.len()), known.input_artifact_details)?;
+    check_count(name, ("output", action.output_artifacts.len()), known.output_artifact_details)?;
     check_members(action)?;
-    let unknown = action
-        .configuration
-        .keys()
-        .find(|key| known.property(key).is_none());
+    let unknown = action.configuration.keys().find(|key| known.property(key).is_none());
     if let Some(key) = unknown {
         return Err(refusal(format!(
             "Action configuration for action '{name}' contains unknown configuration '{key}'"
@@ -50,12 +35,7 @@ fn refusal(message: String) -> ApiError {
 }
 
 fn unsupported(action: &ActionDeclaration, types: &RegisteredTypes) -> ApiError {
-    let path = |known: &ActionType| {
-        format!(
-            "{}/{}/{}",
-            known.id.owner, known.id.category, known.id.provider
-        )
-    };
+    let path = |known: &ActionType| format!("{}/{}/{}", known.id.owner, known.id.category, known.id.provider);
     let supported: Vec<String> = types.all().map(path).collect();
     refusal(format!(
         "Action '{}': {} is not supported by the local CodePipeline; it supports {}, and custom action types that you \
@@ -71,9 +51,7 @@ fn check_count(action: &str, (kind, given): (&str, usize), allowed: ArtifactCoun
     if (least..=most).contains(&given) {
         return Ok(());
     }
-    Err(refusal(format!(
-        "Action '{action}' has {given} {kind} artifacts; its action type takes {least} to {most}"
-    )))
+    Err(refusal(format!("Action '{action}' has {given} {kind} artifacts; its action type takes {least} to {most}")))
 }
 
 /// Refuses the members that only other providers' actions have.
@@ -82,32 +60,21 @@ fn check_members(action: &ActionDeclaration) -> Answer<()> {
     let foreign = [
         ("commands", action.commands.is_some()),
         ("outputVariables", action.output_variables.is_some()),
-        (
-            "environmentVariables",
-            action.environment_variables.is_some(),
-        ),
+        ("environmentVariables", action.environment_variables.is_some()),
         ("timeoutInMinutes", action.timeout_in_minutes.is_some()),
     ];
     if let Some((member, _)) = foreign.into_iter().find(|(_, used)| *used) {
-        return Err(refusal(format!(
-            "Action '{name}' has '{member}', which its action type does not support"
-        )));
+        return Err(refusal(format!("Action '{name}' has '{member}', which its action type does not support")));
     }
     if action.action_type_id.owner == "Custom" && action.region.is_some() {
-        return Err(refusal(format!(
-            "Action '{name}' has a region; custom actions cannot be cross-Region"
-        )));
+        return Err(refusal(format!("Action '{name}' has a region; custom actions cannot be cross-Region")));
     }
     Ok(())
 }
 
 fn check_property(action: &ActionDeclaration, property: &Property) -> Answer<()> {
     let (name, key) = (&action.name, &property.name);
-    let refuse = |what: &str| {
-        Err(refusal(format!(
-            "Action configuration for action '{name}' {what}"
-        )))
-    };
+    let refuse = |what: &str| Err(refusal(format!("Action configuration for action '{name}' {what}")));
     let Some(value) = action.configuration.get(key) else {
         if property.required {
             return refuse(&format!("is missing required configuration '{key}'"));

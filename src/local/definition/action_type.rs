@@ -81,10 +81,7 @@ struct Registered {
 impl RegisteredTypes {
     /// Only what AWS itself owns.
     pub(crate) fn new() -> Self {
-        Self {
-            s3_source: s3_source(),
-            custom: Vec::new(),
-        }
+        Self { s3_source: s3_source(), custom: Vec::new() }
     }
 
     /// The action type of this id, unless it is unknown or deleted.
@@ -101,42 +98,27 @@ impl RegisteredTypes {
     /// Adds a custom action type.
     pub(crate) fn register(&mut self, new: ActionType) -> Answer<()> {
         new.check()?;
-        if let Some(known) = self
-            .custom
-            .iter_mut()
-            .find(|known| known.action_type.id == new.id)
-        {
+        if let Some(known) = self.custom.iter_mut().find(|known| known.action_type.id == new.id) {
             if known.deleted && known.action_type == new {
                 known.deleted = false;
                 return Ok(());
             }
-            let how = if known.deleted {
-                "was deleted with another definition; use a new version"
-            } else {
-                "already exists"
-            };
+            let how =
+                if known.deleted { "was deleted with another definition; use a new version" } else { "already exists" };
             return Err(ErrorKind::Validation.because(format!("{} {how}", new.id)));
         }
         if self.all().count() > MOST_CUSTOM_TYPES {
-            let message = format!(
-                "There are {MOST_CUSTOM_TYPES} custom action types already; delete one that is not used"
-            );
+            let message =
+                format!("There are {MOST_CUSTOM_TYPES} custom action types already; delete one that is not used");
             return Err(ErrorKind::LimitExceeded.because(message));
         }
-        self.custom.push(Registered {
-            action_type: new,
-            deleted: false,
-        });
+        self.custom.push(Registered { action_type: new, deleted: false });
         Ok(())
     }
 
     /// Marks a custom action type deleted. Deleting what does not exist is no error, as on AWS.
     pub(crate) fn delete(&mut self, id: &ActionTypeId) {
-        for known in self
-            .custom
-            .iter_mut()
-            .filter(|known| known.action_type.id == *id)
-        {
+        for known in self.custom.iter_mut().filter(|known| known.action_type.id == *id) {
             known.deleted = true;
         }
     }
@@ -145,16 +127,12 @@ impl RegisteredTypes {
 impl ActionType {
     /// The property that polls may filter by.
     pub(crate) fn queryable(&self) -> Option<&Property> {
-        self.action_configuration_properties
-            .iter()
-            .find(|p| p.queryable)
+        self.action_configuration_properties.iter().find(|p| p.queryable)
     }
 
     /// The property of this name.
     pub(crate) fn property(&self, name: &str) -> Option<&Property> {
-        self.action_configuration_properties
-            .iter()
-            .find(|p| p.name == name)
+        self.action_configuration_properties.iter().find(|p| p.name == name)
     }
 
     fn check(&self) -> Answer<()> {
@@ -163,14 +141,10 @@ impl ActionType {
         for (index, property) in properties.iter().enumerate() {
             let name = &property.name;
             if properties[..index].iter().any(|other| other.name == *name) {
-                return refuse(format!(
-                    "The configuration property '{name}' is declared twice"
-                ));
+                return refuse(format!("The configuration property '{name}' is declared twice"));
             }
             if property.queryable && (!property.required || property.secret) {
-                return refuse(format!(
-                    "The queryable property '{name}' must be required and must not be secret"
-                ));
+                return refuse(format!("The queryable property '{name}' must be required and must not be secret"));
             }
         }
         if properties.iter().filter(|p| p.queryable).count() > 1 {
@@ -187,11 +161,8 @@ impl ActionType {
     /// `{Config:Name}` may only name a property that is always there and may be shown.
     fn check_templates(&self) -> Answer<()> {
         let settings = &self.settings;
-        let templates = [
-            &settings.entity_url_template,
-            &settings.execution_url_template,
-            &settings.revision_url_template,
-        ];
+        let templates =
+            [&settings.entity_url_template, &settings.execution_url_template, &settings.revision_url_template];
         for template in templates.into_iter().flatten() {
             for part in template.split("{Config:").skip(1) {
                 let name = part.split('}').next().unwrap_or_default();
@@ -211,16 +182,8 @@ impl ActionType {
 impl std::fmt::Display for ActionTypeId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Users know this form from the service's own messages.
-        let Self {
-            category,
-            owner,
-            provider,
-            version,
-        } = self;
-        write!(
-            f,
-            "ActionType (Category: '{category}', Owner: '{owner}', Provider: '{provider}', Version: '{version}')"
-        )
+        let Self { category, owner, provider, version } = self;
+        write!(f, "ActionType (Category: '{category}', Owner: '{owner}', Provider: '{provider}', Version: '{version}')")
     }
 }
 
@@ -253,14 +216,8 @@ fn s3_source() -> ActionType {
             property("PollForSourceChanges", false),
             property("AllowOverrideForS3ObjectKey", false),
         ],
-        input_artifact_details: ArtifactCount {
-            minimum_count: 0,
-            maximum_count: 0,
-        },
-        output_artifact_details: ArtifactCount {
-            minimum_count: 1,
-            maximum_count: 1,
-        },
+        input_artifact_details: ArtifactCount { minimum_count: 0, maximum_count: 0 },
+        output_artifact_details: ArtifactCount { minimum_count: 1, maximum_count: 1 },
     }
 }
 
@@ -278,21 +235,12 @@ mod tests {
     fn a_deleted_type_comes_back_only_with_the_same_definition() {
         let mut types = RegisteredTypes::new();
         types.register(test_type()).unwrap();
-        assert!(
-            types
-                .register(test_type())
-                .unwrap_err()
-                .message
-                .contains("already exists")
-        );
+        assert!(types.register(test_type()).unwrap_err().message.contains("already exists"));
         types.delete(&test_type().id);
         assert!(types.find(&test_type().id).is_none());
         let mut other = test_type();
         other.action_configuration_properties.pop();
-        assert_eq!(
-            types.register(other).unwrap_err().kind,
-            ErrorKind::Validation
-        );
+        assert_eq!(types.register(other).unwrap_err().kind, ErrorKind::Validation);
         types.register(test_type()).unwrap();
         assert!(types.find(&test_type().id).is_some());
     }

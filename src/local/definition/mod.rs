@@ -13,8 +13,8 @@ pub(crate) use action_type::{
     ActionType, ActionTypeId, ArtifactCount, Property, RegisteredTypes, TypeSettings, is_s3_source,
 };
 pub(crate) use pipeline::{
-    ActionDeclaration, ArtifactStore, EncryptionKey, ExecutionMode, FailureResult,
-    PipelineDeclaration, PipelineStage, RetryMode,
+    ActionDeclaration, ArtifactStore, EncryptionKey, ExecutionMode, FailureResult, PipelineDeclaration, PipelineStage,
+    RetryMode,
 };
 pub(crate) use rules::check;
 pub(crate) use secrets::{mask, masked_configuration, restore};

@@ -189,9 +189,7 @@ impl PipelineDeclaration {
 
     /// All actions, with the pipeline stage each is in.
     pub(crate) fn actions(&self) -> impl Iterator<Item = (&PipelineStage, &ActionDeclaration)> {
-        self.stages
-            .iter()
-            .flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)))
+        self.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)))
     }
 
     /// Whether both run the same: all that matters to an execution, so not the version and not the role.

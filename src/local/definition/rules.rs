@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 
 use super::pipeline::PipelineType;
 use super::{
-    ActionDeclaration, ExecutionMode, FailureResult, PipelineDeclaration, PipelineStage,
-    RegisteredTypes, action_rules,
+    ActionDeclaration, ExecutionMode, FailureResult, PipelineDeclaration, PipelineStage, RegisteredTypes, action_rules,
 };
 use crate::local::error::{Answer, ErrorKind};
 
@@ -34,25 +33,18 @@ pub(crate) fn check(pipeline: &PipelineDeclaration, types: &RegisteredTypes) -> 
 
 fn check_pipeline(pipeline: &PipelineDeclaration) -> Answer<()> {
     let refuse = |message: &str| Err(ErrorKind::InvalidStructure.because(message));
-    let v2_only =
-        pipeline.execution_mode != ExecutionMode::Superseded || !pipeline.variables.is_empty();
+    let v2_only = pipeline.execution_mode != ExecutionMode::Superseded || !pipeline.variables.is_empty();
     if pipeline.artifact_store.is_some() == pipeline.artifact_stores.is_some() {
         return refuse("Pipeline must have either artifactStore or artifactStores, and not both");
     }
     if !STAGES.contains(&pipeline.stages.len()) {
-        return refuse(
-            "Pipeline has invalid number of stages. It should have between 2 and 50 stages",
-        );
+        return refuse("Pipeline has invalid number of stages. It should have between 2 and 50 stages");
     }
     if pipeline.pipeline_type == PipelineType::V1 && v2_only {
-        return refuse(
-            "Pipeline variables and the execution modes QUEUED and PARALLEL need pipelineType V2",
-        );
+        return refuse("Pipeline variables and the execution modes QUEUED and PARALLEL need pipelineType V2");
     }
     if !pipeline.triggers.is_empty() {
-        return refuse(
-            "Triggers are not supported by the local CodePipeline; it has S3 sources only",
-        );
+        return refuse("Triggers are not supported by the local CodePipeline; it has S3 sources only");
     }
     if pipeline.actions().count() > MOST_ACTIONS_IN_ALL {
         return Err(ErrorKind::LimitExceeded.because("Pipeline has more than 500 actions"));
@@ -62,9 +54,7 @@ fn check_pipeline(pipeline: &PipelineDeclaration) -> Answer<()> {
             "Pipeline has a duplicate stage name '{twice}'. Stage names must be unique within a pipeline"
         ));
     }
-    let namespaces = pipeline
-        .actions()
-        .filter_map(|(_, action)| action.namespace.as_ref());
+    let namespaces = pipeline.actions().filter_map(|(_, action)| action.namespace.as_ref());
     match repeated(namespaces) {
         Some(twice) => refuse(&format!(
             "Variable namespace '{twice}' is used by two actions; namespaces must be unique within a pipeline"
@@ -80,12 +70,8 @@ fn check_sources(pipeline: &PipelineDeclaration) -> Answer<()> {
         for action in &stage.actions {
             let source = action.action_type_id.category == "Source";
             let message = match (first, source) {
-                (true, false) => format!(
-                    "Pipeline stage '{name}' should only have Source actions, as it is the first"
-                ),
-                (false, true) => format!(
-                    "Pipeline stage '{name}' must not have Source actions: only the first may"
-                ),
+                (true, false) => format!("Pipeline stage '{name}' should only have Source actions, as it is the first"),
+                (false, true) => format!("Pipeline stage '{name}' must not have Source actions: only the first may"),
                 (true, true) | (false, false) => continue,
             };
             return Err(ErrorKind::InvalidStructure.because(message));
@@ -98,14 +84,10 @@ fn check_pipeline_stage(stage: &PipelineStage) -> Answer<()> {
     let name = &stage.name;
     let refuse = |message: String| Err(ErrorKind::InvalidStageDeclaration.because(message));
     if stage.actions.is_empty() {
-        return refuse(format!(
-            "Stage '{name}' has no actions. It should have at least 1 action"
-        ));
+        return refuse(format!("Stage '{name}' has no actions. It should have at least 1 action"));
     }
     if stage.actions.len() > MOST_ACTIONS {
-        return refuse(format!(
-            "Stage '{name}' has more than {MOST_ACTIONS} actions"
-        ));
+        return refuse(format!("Stage '{name}' has more than {MOST_ACTIONS} actions"));
     }
     if let Some(twice) = repeated(stage.actions.iter().map(|action| &action.name)) {
         return refuse(format!(
@@ -134,9 +116,7 @@ fn check_pipeline_stage(stage: &PipelineStage) -> Answer<()> {
 
 /// An artifact has one producer, and that runs before its consumers.
 fn check_artifacts(pipeline: &PipelineDeclaration) -> Answer<()> {
-    let outputs = pipeline
-        .actions()
-        .flat_map(|(_, action)| &action.output_artifacts);
+    let outputs = pipeline.actions().flat_map(|(_, action)| &action.output_artifacts);
     if let Some(twice) = repeated(outputs.map(|artifact| &artifact.name)) {
         let message = format!("Output artifact name '{twice}' must be unique within the pipeline");
         return Err(ErrorKind::InvalidActionDeclaration.because(message));
@@ -156,10 +136,7 @@ fn check_artifacts(pipeline: &PipelineDeclaration) -> Answer<()> {
 
 fn check_inputs(actions: &[&ActionDeclaration], made: &BTreeSet<&str>) -> Answer<()> {
     for action in actions {
-        let missing = action
-            .input_artifacts
-            .iter()
-            .find(|input| !made.contains(input.name.as_str()));
+        let missing = action.input_artifacts.iter().find(|input| !made.contains(input.name.as_str()));
         if let Some(input) = missing {
             let message = format!(
                 "Input Artifact Bundle {} in action {} is not the output of an action that runs before it",
@@ -173,8 +150,5 @@ fn check_inputs(actions: &[&ActionDeclaration], made: &BTreeSet<&str>) -> Answer
 
 fn repeated<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a str> {
     let mut seen = BTreeSet::new();
-    names
-        .into_iter()
-        .find(|name| !seen.insert(name.as_str()))
-        .map(String::as_str)
+    names.into_iter().find(|name| !seen.insert(name.as_str())).map(String::as_str)
 }

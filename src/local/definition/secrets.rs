@@ -11,11 +11,7 @@ const MASK: &str = "****";
 /// The declaration with its secrets masked.
 pub(crate) fn mask(pipeline: &PipelineDeclaration, types: &RegisteredTypes) -> PipelineDeclaration {
     let mut masked = pipeline.clone();
-    for action in masked
-        .stages
-        .iter_mut()
-        .flat_map(|stage| &mut stage.actions)
-    {
+    for action in masked.stages.iter_mut().flat_map(|stage| &mut stage.actions) {
         action.configuration = masked_configuration(action, &action.configuration, types);
     }
     masked
@@ -41,11 +37,7 @@ pub(crate) fn masked_configuration(
 
 /// Puts the known secrets back where an updated declaration repeats the mask. As on AWS that only works for an
 /// action in which nothing else changes: otherwise a secret could be sent to where its owner never put it.
-pub(crate) fn restore(
-    new: &mut PipelineDeclaration,
-    old: &PipelineDeclaration,
-    types: &RegisteredTypes,
-) -> Answer<()> {
+pub(crate) fn restore(new: &mut PipelineDeclaration, old: &PipelineDeclaration, types: &RegisteredTypes) -> Answer<()> {
     for (stage, action) in new.stages.iter_mut().flat_map(|s| {
         let name = s.name.clone();
         s.actions.iter_mut().map(move |a| (name.clone(), a))
@@ -53,19 +45,14 @@ pub(crate) fn restore(
         let Some(known) = types.find(&action.action_type_id) else {
             continue;
         };
-        let masked = |(name, value): (&String, &String)| {
-            value == MASK && known.property(name).is_some_and(|p| p.secret)
-        };
+        let masked =
+            |(name, value): (&String, &String)| value == MASK && known.property(name).is_some_and(|p| p.secret);
         if !action.configuration.iter().any(masked) {
             continue;
         }
-        let before = old
-            .actions()
-            .find(|(s, a)| s.name == stage && a.name == action.name);
+        let before = old.actions().find(|(s, a)| s.name == stage && a.name == action.name);
         match before {
-            Some((_, before)) if unchanged_but_masked(action, before, types) => {
-                *action = before.clone()
-            }
+            Some((_, before)) if unchanged_but_masked(action, before, types) => *action = before.clone(),
             _ => {
                 let message = format!(
                     "Action '{}' repeats a masked secret but is new or changed; give the secret value again",
@@ -78,11 +65,7 @@ pub(crate) fn restore(
     Ok(())
 }
 
-fn unchanged_but_masked(
-    new: &ActionDeclaration,
-    before: &ActionDeclaration,
-    types: &RegisteredTypes,
-) -> bool {
+fn unchanged_but_masked(new: &ActionDeclaration, before: &ActionDeclaration, types: &RegisteredTypes) -> bool {
     let hide = |action: &ActionDeclaration| ActionDeclaration {
         configuration: masked_configuration(action, &action.configuration, types),
         ..action.clone()

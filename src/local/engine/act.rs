@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::state::{
-    ActionExecution, ActionRef, ActionStatus, Artifact, Execution, Job, JobStatus, Jobs, Pipeline,
-    SourceCopy, State,
+    ActionExecution, ActionRef, ActionStatus, Artifact, Execution, Job, JobStatus, Jobs, Pipeline, SourceCopy, State,
 };
 use super::{Turn, variables};
 use crate::local::definition::{ActionDeclaration, ActionType, ArtifactStore, is_s3_source};
@@ -18,53 +17,28 @@ pub(super) struct Desk<'a> {
 }
 
 /// Starts an action: a source copy or a job, or a failure when its configuration cannot be resolved.
-pub(super) fn start_action(
-    execution: &mut Execution,
-    declaration: &ActionDeclaration,
-    desk: &mut Desk<'_>,
-) {
+pub(super) fn start_action(execution: &mut Execution, declaration: &ActionDeclaration, desk: &mut Desk<'_>) {
     let mut action = blank(execution, declaration, desk.turn);
-    let store = execution
-        .declaration
-        .store(&desk.turn.settings.region)
-        .cloned();
-    match (
-        variables::resolve(&declaration.configuration, execution),
-        store,
-    ) {
+    let store = execution.declaration.store(&desk.turn.settings.region).cloned();
+    match (variables::resolve(&declaration.configuration, execution), store) {
         (Ok(resolved), Some(store)) => {
             action.resolved = resolved;
             action.outputs = allot(execution, declaration, &store.location, desk.turn);
             begin_work(execution, &action, &store, desk);
         }
-        (Err(why), _) => fail_action(
-            &mut action,
-            ("ConfigurationError".to_owned(), why),
-            desk.turn,
-        ),
+        (Err(why), _) => fail_action(&mut action, ("ConfigurationError".to_owned(), why), desk.turn),
         (_, None) => {
             let region = &desk.turn.settings.region;
             let why = format!("The pipeline has no artifact store in region {region}");
-            fail_action(
-                &mut action,
-                ("ConfigurationError".to_owned(), why),
-                desk.turn,
-            );
+            fail_action(&mut action, ("ConfigurationError".to_owned(), why), desk.turn);
         }
     }
     let index = execution.actions.len();
     execution.actions.push(action);
-    execution
-        .run_mut()
-        .current
-        .insert(declaration.name.clone(), index);
+    execution.run_mut().current.insert(declaration.name.clone(), index);
 }
 
-fn blank(
-    execution: &Execution,
-    declaration: &ActionDeclaration,
-    turn: &Turn<'_>,
-) -> ActionExecution {
+fn blank(execution: &Execution, declaration: &ActionDeclaration, turn: &Turn<'_>) -> ActionExecution {
     let inputs = declaration.input_artifacts.iter();
     ActionExecution {
         id: turn.dice.uuid(),
@@ -75,9 +49,7 @@ fn blank(
         updated: turn.now,
         deadline: turn.elapsed + turn.settings.action_timeout,
         resolved: BTreeMap::new(),
-        inputs: inputs
-            .filter_map(|input| execution.artifacts.get(&input.name).cloned())
-            .collect(),
+        inputs: inputs.filter_map(|input| execution.artifacts.get(&input.name).cloned()).collect(),
         outputs: Vec::new(),
         variables: BTreeMap::new(),
         external_id: None,
@@ -90,21 +62,11 @@ fn blank(
 
 /// Chooses where the outputs go: `{pipeline[:20]}/{artifact[:10]}/{7 characters}` (observed in AWS's own samples; the
 /// truncation is documented under "Troubleshooting").
-fn allot(
-    execution: &Execution,
-    declaration: &ActionDeclaration,
-    bucket: &str,
-    turn: &Turn<'_>,
-) -> Vec<Artifact> {
+fn allot(execution: &Execution, declaration: &ActionDeclaration, bucket: &str, turn: &Turn<'_>) -> Vec<Artifact> {
     let cut = |text: &str, length| text.chars().take(length).collect::<String>();
     let place = |name: &str| ObjectKey {
         bucket: bucket.to_owned(),
-        key: format!(
-            "{}/{}/{}",
-            cut(&execution.declaration.name, 20),
-            cut(name, 10),
-            turn.dice.id(7)
-        ),
+        key: format!("{}/{}/{}", cut(&execution.declaration.name, 20), cut(name, 10), turn.dice.id(7)),
     };
     let outputs = declaration.output_artifacts.iter();
     outputs
@@ -117,20 +79,14 @@ fn allot(
         .collect()
 }
 
-fn begin_work(
-    execution: &Execution,
-    action: &ActionExecution,
-    store: &ArtifactStore,
-    desk: &mut Desk<'_>,
-) {
+fn begin_work(execution: &Execution, action: &ActionExecution, store: &ArtifactStore, desk: &mut Desk<'_>) {
     let reference = ActionRef {
         pipeline: execution.declaration.name.clone(),
         execution: execution.id.clone(),
         action: action.id.clone(),
     };
     if is_s3_source(&action.declaration.action_type_id) {
-        desk.sources
-            .extend(source_copy(execution, action, store, reference));
+        desk.sources.extend(source_copy(execution, action, store, reference));
         return;
     }
     desk.jobs.add(Job {
@@ -154,8 +110,7 @@ fn source_copy(
     let configured = |name: &str| action.resolved.get(name).cloned().unwrap_or_default();
     let wanted = |kind: &str| {
         let mut all = execution.overrides.iter();
-        let mine =
-            all.find(|o| o.action_name == action.declaration.name && o.revision_type == kind);
+        let mine = all.find(|o| o.action_name == action.declaration.name && o.revision_type == kind);
         mine.map(|o| o.revision_value.clone())
     };
     Some(SourceCopy {
@@ -181,12 +136,7 @@ pub(crate) struct SourceArtifact {
 pub(crate) type SourceFailure = (String, String);
 
 /// Completes a source action whose object is in the artifact store.
-pub(crate) fn finish_source(
-    state: &mut State,
-    reference: &ActionRef,
-    source: SourceArtifact,
-    turn: &Turn<'_>,
-) {
+pub(crate) fn finish_source(state: &mut State, reference: &ActionRef, source: SourceArtifact, turn: &Turn<'_>) {
     let Some((pipeline, execution_id)) = in_progress(state, reference) else {
         return;
     };
@@ -207,15 +157,10 @@ pub(crate) fn finish_source(
         ("ETag", Some(source.revision.etag)),
         ("VersionId", source.revision.version_id),
     ];
-    let variables = variables
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let variables = variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     let name = action.declaration.name.clone();
     let variables = variables.collect();
-    let newest = !execution
-        .overrides
-        .iter()
-        .any(|wanted| wanted.action_name == name);
+    let newest = !execution.overrides.iter().any(|wanted| wanted.action_name == name);
     succeed_action(execution, &reference.action, variables, turn);
     if newest {
         // An older revision that was asked for says nothing about what is new.
@@ -224,16 +169,10 @@ pub(crate) fn finish_source(
 }
 
 /// Fails a source action.
-pub(crate) fn fail_source(
-    state: &mut State,
-    reference: &ActionRef,
-    failure: SourceFailure,
-    turn: &Turn<'_>,
-) {
+pub(crate) fn fail_source(state: &mut State, reference: &ActionRef, failure: SourceFailure, turn: &Turn<'_>) {
     if let Some((pipeline, execution_id)) = in_progress(state, reference)
-        && let Some(action) = pipeline
-            .execution_mut(&execution_id)
-            .and_then(|execution| execution.action_mut(&reference.action))
+        && let Some(action) =
+            pipeline.execution_mut(&execution_id).and_then(|execution| execution.action_mut(&reference.action))
     {
         fail_action(action, failure, turn);
     }
@@ -241,10 +180,7 @@ pub(crate) fn fail_source(
 
 /// The pipeline and execution of an action that is still in progress: while its object was copied it may have been
 /// abandoned, or the whole pipeline deleted.
-fn in_progress<'a>(
-    state: &'a mut State,
-    reference: &ActionRef,
-) -> Option<(&'a mut Pipeline, String)> {
+fn in_progress<'a>(state: &'a mut State, reference: &ActionRef) -> Option<(&'a mut Pipeline, String)> {
     let pipeline = state.pipelines.get_mut(&reference.pipeline)?;
     let execution = pipeline.execution_mut(&reference.execution)?;
     let action = execution.action_mut(&reference.action)?;

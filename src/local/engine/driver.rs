@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::{SourceCopy, State};
-use super::{
-    SourceArtifact, SourceFailure, StartRequest, Turn, expire, fail_source, finish_source, start,
-};
+use super::{SourceArtifact, SourceFailure, StartRequest, Turn, expire, fail_source, finish_source, start};
 use crate::local::Local;
 use crate::local::definition::{ActionDeclaration, is_s3_source};
 use crate::local::objects::{ObjectKey, Objects, ObjectsError};
@@ -51,24 +49,14 @@ async fn copy(objects: &dyn Objects, source: &SourceCopy) -> Result<SourceArtifa
             ObjectsError::NotFound => "ConfigurationError",
             ObjectsError::Other(_) => "SystemUnavailable",
         };
-        let message = format!(
-            "The object with key '{}' in bucket '{}' could not be {what}: {error}",
-            place.key, place.bucket
-        );
+        let message =
+            format!("The object with key '{}' in bucket '{}' could not be {what}: {error}", place.key, place.bucket);
         (code.to_owned(), message)
     };
-    let object = objects
-        .read(from, source.version.as_deref())
-        .await
-        .map_err(|e| failed("read", from, &e))?;
-    let written = objects
-        .write(to, object.bytes, source.kms_key.as_deref())
-        .await;
+    let object = objects.read(from, source.version.as_deref()).await.map_err(|e| failed("read", from, &e))?;
+    let written = objects.write(to, object.bytes, source.kms_key.as_deref()).await;
     written.map_err(|e| failed("written to the artifact store", to, &e))?;
-    Ok(SourceArtifact {
-        from: from.clone(),
-        revision: object.revision,
-    })
+    Ok(SourceArtifact { from: from.clone(), revision: object.revision })
 }
 
 /// A source action that is watched for changes.
@@ -95,25 +83,15 @@ async fn watch_sources(local: &Arc<Local>) {
 }
 
 fn watched(state: &mut State) -> Vec<Watched> {
-    let declarations = state
-        .pipelines
-        .values()
-        .map(|pipeline| pipeline.declaration());
+    let declarations = state.pipelines.values().map(|pipeline| pipeline.declaration());
     let mut found = Vec::new();
     for declaration in declarations {
-        for (_, action) in declaration
-            .actions()
-            .filter(|(_, action)| is_watched(action))
-        {
-            let configured =
-                |name: &str| action.configuration.get(name).cloned().unwrap_or_default();
+        for (_, action) in declaration.actions().filter(|(_, action)| is_watched(action)) {
+            let configured = |name: &str| action.configuration.get(name).cloned().unwrap_or_default();
             found.push(Watched {
                 pipeline: declaration.name.clone(),
                 action: action.name.clone(),
-                object: ObjectKey {
-                    bucket: configured("S3Bucket"),
-                    key: configured("S3ObjectKey"),
-                },
+                object: ObjectKey { bucket: configured("S3Bucket"), key: configured("S3ObjectKey") },
             });
         }
     }
@@ -122,10 +100,7 @@ fn watched(state: &mut State) -> Vec<Watched> {
 
 /// Polling is the default of the S3 source (action reference, "PollForSourceChanges").
 fn is_watched(action: &ActionDeclaration) -> bool {
-    let off = action
-        .configuration
-        .get("PollForSourceChanges")
-        .is_some_and(|value| value == "false");
+    let off = action.configuration.get("PollForSourceChanges").is_some_and(|value| value == "false");
     is_s3_source(&action.action_type_id) && !off
 }
 
@@ -136,16 +111,10 @@ fn notice(state: &mut State, source: &Watched, revision: &str, turn: &Turn<'_>) 
         return;
     };
     // An execution that is reading its sources right now is about to learn the revision by itself.
-    if pipeline
-        .executions
-        .iter()
-        .any(|execution| execution.is_active() && execution.at == 0)
-    {
+    if pipeline.executions.iter().any(|execution| execution.is_active() && execution.at == 0) {
         return;
     }
-    let before = pipeline
-        .seen
-        .insert(source.action.clone(), revision.to_owned());
+    let before = pipeline.seen.insert(source.action.clone(), revision.to_owned());
     if revision == ABSENT || before.is_none_or(|before| before == revision) {
         return;
     }

@@ -29,9 +29,7 @@ pub(crate) fn poll(
     let batch = batch.unwrap_or(maximum).min(maximum);
     let due = state.jobs.open.iter().filter(|id| {
         let job = state.jobs.by_id.get(*id);
-        job.is_some_and(|job| {
-            job.type_id == *type_id && job.due <= turn.elapsed && matches_query(state, job, query)
-        })
+        job.is_some_and(|job| job.type_id == *type_id && job.due <= turn.elapsed && matches_query(state, job, query))
     });
     let ids: Vec<String> = due.take(batch).cloned().collect();
     for id in &ids {
@@ -49,17 +47,13 @@ fn check_query(known: &ActionType, query: &BTreeMap<String, String>) -> Answer<(
     let asked = query.keys().next().map(String::as_str);
     let queryable = known.queryable().map(|property| property.name.as_str());
     let message = match (queryable, asked) {
-        (Some(name), None) => format!(
-            "{} has the queryable property '{name}'; queryParam must give its value",
-            known.id
-        ),
+        (Some(name), None) => {
+            format!("{} has the queryable property '{name}'; queryParam must give its value", known.id)
+        }
         (Some(name), Some(other)) if name != other => {
             format!("{} is queryable by '{name}', not by '{other}'", known.id)
         }
-        (None, Some(other)) => format!(
-            "{} has no queryable property '{other}'; queryParam must be empty",
-            known.id
-        ),
+        (None, Some(other)) => format!("{} has no queryable property '{other}'; queryParam must be empty", known.id),
         _ => return Ok(()),
     };
     Err(ErrorKind::Validation.because(message))
@@ -74,41 +68,26 @@ fn matches_query(state: &State, job: &Job, query: &BTreeMap<String, String>) -> 
 }
 
 fn find<'a>(state: &'a State, job: &Job) -> Option<(&'a Execution, &'a ActionExecution)> {
-    let execution = state
-        .pipelines
-        .get(&job.action.pipeline)?
-        .execution(&job.action.execution)?;
-    let action = execution
-        .actions
-        .iter()
-        .find(|action| action.id == job.action.action)?;
+    let execution = state.pipelines.get(&job.action.pipeline)?.execution(&job.action.execution)?;
+    let action = execution.actions.iter().find(|action| action.id == job.action.action)?;
     Some((execution, action))
 }
 
 /// A job with all that its worker is told.
-pub(crate) fn job_context<'a>(
-    state: &'a State,
-    id: &str,
-) -> Answer<(&'a Job, &'a Execution, &'a ActionExecution)> {
+pub(crate) fn job_context<'a>(state: &'a State, id: &str) -> Answer<(&'a Job, &'a Execution, &'a ActionExecution)> {
     let job = state.jobs.by_id.get(id).ok_or_else(|| unknown(id))?;
     let (execution, action) = find(state, job).ok_or_else(|| unknown(id))?;
     Ok((job, execution, action))
 }
 
 /// The job is the caller's, if it holds the newest nonce.
-pub(crate) fn acknowledge(
-    state: &mut State,
-    id: &str,
-    nonce: &str,
-    turn: &Turn<'_>,
-) -> Answer<JobStatus> {
+pub(crate) fn acknowledge(state: &mut State, id: &str, nonce: &str, turn: &Turn<'_>) -> Answer<JobStatus> {
     let job = state.jobs.by_id.get_mut(id).ok_or_else(|| unknown(id))?;
     let again = job.status != JobStatus::Dispatched;
     let refused = again && turn.settings.acknowledge_again == AcknowledgeAgain::Refused;
     if job.nonce == 0 || nonce != job.nonce.to_string() || refused {
-        let message = format!(
-            "The nonce '{nonce}' for job '{id}' is not valid: the job was handed out again or is taken"
-        );
+        let message =
+            format!("The nonce '{nonce}' for job '{id}' is not valid: the job was handed out again or is taken");
         return Err(ErrorKind::InvalidNonce.because(message));
     }
     if !again {
@@ -149,10 +128,7 @@ mod tests {
         let status = scenario.acknowledge(&second[0].0, &second[0].1).unwrap();
         assert_eq!(status, JobStatus::InProgress);
         scenario.pass(scenario.settings.redelivery);
-        assert!(
-            scenario.poll().is_empty(),
-            "an acknowledged job is never offered again"
-        );
+        assert!(scenario.poll().is_empty(), "an acknowledged job is never offered again");
     }
 
     #[test]
@@ -161,15 +137,9 @@ mod tests {
         let polled = scenario.poll();
         let (id, nonce) = &polled[0];
         scenario.acknowledge(id, nonce).unwrap();
-        assert_eq!(
-            scenario.acknowledge(id, nonce).unwrap(),
-            JobStatus::InProgress
-        );
+        assert_eq!(scenario.acknowledge(id, nonce).unwrap(), JobStatus::InProgress);
         scenario.settings.acknowledge_again = AcknowledgeAgain::Refused;
-        assert_eq!(
-            scenario.acknowledge(id, nonce).unwrap_err().kind,
-            ErrorKind::InvalidNonce
-        );
+        assert_eq!(scenario.acknowledge(id, nonce).unwrap_err().kind, ErrorKind::InvalidNonce);
     }
 
     #[test]
@@ -177,20 +147,11 @@ mod tests {
         let mut scenario = started();
         let polled = scenario.poll();
         let (id, nonce) = &polled[0];
-        assert_eq!(
-            scenario.succeed(id).unwrap_err().kind,
-            ErrorKind::InvalidJobState
-        );
+        assert_eq!(scenario.succeed(id).unwrap_err().kind, ErrorKind::InvalidJobState);
         scenario.acknowledge(id, nonce).unwrap();
         scenario.succeed(id).unwrap();
-        assert_eq!(
-            scenario.fail(id).unwrap_err().kind,
-            ErrorKind::InvalidJobState
-        );
-        assert_eq!(
-            scenario.succeed("no").unwrap_err().kind,
-            ErrorKind::JobNotFound
-        );
+        assert_eq!(scenario.fail(id).unwrap_err().kind, ErrorKind::InvalidJobState);
+        assert_eq!(scenario.succeed("no").unwrap_err().kind, ErrorKind::JobNotFound);
     }
 
     #[test]
@@ -204,10 +165,7 @@ mod tests {
         assert_ne!(first, second);
         let (job, _, _) = job_context(&scenario.state, &second).unwrap();
         assert_eq!(job.continuation.as_deref(), Some("half-way"));
-        assert_eq!(
-            job.action.action,
-            scenario.state.jobs.by_id[&first].action.action
-        );
+        assert_eq!(job.action.action, scenario.state.jobs.by_id[&first].action.action);
     }
 
     #[test]

@@ -31,9 +31,7 @@ pub(crate) use report::{JobFailure, JobSuccess, Progress, put_failure, put_succe
 pub(crate) use retry::{RetryRequest, retry};
 pub(crate) use settle::settle;
 pub(crate) use start::{SourceOverride, StartRequest, start};
-pub(crate) use state::{
-    ActionExecution, Artifact, Execution, Job, Pipeline, StageRun, StageStatus, State,
-};
+pub(crate) use state::{ActionExecution, Artifact, Execution, Job, Pipeline, StageRun, StageStatus, State};
 pub(crate) use stop::{StopRequest, expire, stop};
 
 use super::settings::Settings;

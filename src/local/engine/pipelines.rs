@@ -9,18 +9,12 @@ use crate::local::definition::{self, PipelineDeclaration};
 use crate::local::error::{Answer, ApiError, ErrorKind};
 
 /// Creates a pipeline in its first version.
-pub(crate) fn create(
-    state: &mut State,
-    mut new: PipelineDeclaration,
-    turn: &Turn<'_>,
-) -> Answer<PipelineDeclaration> {
+pub(crate) fn create(state: &mut State, mut new: PipelineDeclaration, turn: &Turn<'_>) -> Answer<PipelineDeclaration> {
     definition::check(&new, &state.types)?;
     let name = new.name.clone();
     if state.pipelines.contains_key(&name) {
-        let message = format!(
-            "A pipeline with the name '{name}' already exists in account '{}'",
-            turn.settings.account_id
-        );
+        let message =
+            format!("A pipeline with the name '{name}' already exists in account '{}'", turn.settings.account_id);
         return Err(ErrorKind::PipelineNameInUse.because(message));
     }
     new.version = 1;
@@ -44,11 +38,7 @@ pub(crate) fn start_new(state: &mut State, name: &str, turn: &Turn<'_>) {
 }
 
 /// Replaces a pipeline's declaration by a new version. Executions that run keep the one they started with.
-pub(crate) fn update(
-    state: &mut State,
-    mut new: PipelineDeclaration,
-    turn: &Turn<'_>,
-) -> Answer<PipelineDeclaration> {
+pub(crate) fn update(state: &mut State, mut new: PipelineDeclaration, turn: &Turn<'_>) -> Answer<PipelineDeclaration> {
     let Some(pipeline) = state.pipelines.get_mut(&new.name) else {
         return Err(not_found(&new.name, turn));
     };
@@ -64,17 +54,10 @@ pub(crate) fn update(
 /// Deletes a pipeline with its history. Its jobs end; deleting what does not exist is no error, as on AWS.
 pub(crate) fn delete(state: &mut State, name: &str) {
     state.pipelines.remove(name);
-    state
-        .sources
-        .retain(|source| source.action.pipeline != name);
+    state.sources.retain(|source| source.action.pipeline != name);
     let jobs = &mut state.jobs;
     let gone = |job: &&super::Job| job.action.pipeline == name;
-    let ids: Vec<String> = jobs
-        .by_id
-        .values()
-        .filter(gone)
-        .map(|job| job.id.clone())
-        .collect();
+    let ids: Vec<String> = jobs.by_id.values().filter(gone).map(|job| job.id.clone()).collect();
     for id in ids {
         jobs.close(&id, JobStatus::Failed);
         jobs.by_id.remove(&id);
@@ -83,16 +66,11 @@ pub(crate) fn delete(state: &mut State, name: &str) {
 
 /// The pipeline of this name.
 pub(crate) fn find<'a>(state: &'a State, name: &str, turn: &Turn<'_>) -> Answer<&'a Pipeline> {
-    state
-        .pipelines
-        .get(name)
-        .ok_or_else(|| not_found(name, turn))
+    state.pipelines.get(name).ok_or_else(|| not_found(name, turn))
 }
 
 /// The refusal for a pipeline that does not exist.
 pub(super) fn not_found(name: &str, turn: &Turn<'_>) -> ApiError {
     let account = &turn.settings.account_id;
-    ErrorKind::PipelineNotFound.because(format!(
-        "Account '{account}' does not have a pipeline with name '{name}'"
-    ))
+    ErrorKind::PipelineNotFound.because(format!("Account '{account}' does not have a pipeline with name '{name}'"))
 }

@@ -37,26 +37,15 @@ pub(crate) struct JobFailure {
 }
 
 /// PutJobSuccessResult: the action is done, or goes on in a new job that carries the continuation token.
-pub(crate) fn put_success(
-    state: &mut State,
-    id: &str,
-    report: JobSuccess,
-    turn: &Turn<'_>,
-) -> Answer<()> {
+pub(crate) fn put_success(state: &mut State, id: &str, report: JobSuccess, turn: &Turn<'_>) -> Answer<()> {
     check_in_progress(state, id)?;
     if report.continuation.is_some() && !report.variables.is_empty() {
         let message = "outputVariables must not be given together with a continuationToken";
         return Err(ErrorKind::Validation.because(message));
     }
-    let size: usize = report
-        .variables
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let size: usize = report.variables.iter().map(|(name, value)| name.len() + value.len()).sum();
     if size > LARGEST_OUTPUT_VARIABLES {
-        let message = format!(
-            "The output variables have {size} bytes; at most {LARGEST_OUTPUT_VARIABLES} are allowed"
-        );
+        let message = format!("The output variables have {size} bytes; at most {LARGEST_OUTPUT_VARIABLES} are allowed");
         return Err(ErrorKind::OutputVariablesSizeExceeded.because(message));
     }
     note(state, id, report.progress, turn);
@@ -68,9 +57,7 @@ pub(crate) fn put_success(
     let Some((execution, action_id)) = execution_of(state, id) else {
         return Ok(());
     };
-    if let (Some((revision, summary)), Some(action)) =
-        (report.revision, execution.action_mut(&action_id))
-    {
+    if let (Some((revision, summary)), Some(action)) = (report.revision, execution.action_mut(&action_id)) {
         for output in &mut action.outputs {
             output.revision = Some(revision.clone());
             output.revision_summary.clone_from(&summary);
@@ -81,17 +68,9 @@ pub(crate) fn put_success(
 }
 
 /// PutJobFailureResult: the action failed.
-pub(crate) fn put_failure(
-    state: &mut State,
-    id: &str,
-    report: JobFailure,
-    turn: &Turn<'_>,
-) -> Answer<()> {
+pub(crate) fn put_failure(state: &mut State, id: &str, report: JobFailure, turn: &Turn<'_>) -> Answer<()> {
     check_in_progress(state, id)?;
-    let progress = Progress {
-        external_id: report.external_id,
-        ..Progress::default()
-    };
+    let progress = Progress { external_id: report.external_id, ..Progress::default() };
     note(state, id, progress, turn);
     state.jobs.close(id, JobStatus::Failed);
     if let Some((execution, action_id)) = execution_of(state, id)
@@ -107,9 +86,7 @@ fn check_in_progress(state: &State, id: &str) -> Answer<()> {
     if status == JobStatus::InProgress {
         return Ok(());
     }
-    let message = format!(
-        "Job '{id}' is in state {status:?}; a result can only be put for a job that is InProgress"
-    );
+    let message = format!("Job '{id}' is in state {status:?}; a result can only be put for a job that is InProgress");
     Err(ErrorKind::InvalidJobState.because(message))
 }
 
@@ -152,9 +129,6 @@ fn go_on(state: &mut State, id: &str, token: String, turn: &Turn<'_>) {
 
 fn execution_of<'a>(state: &'a mut State, id: &str) -> Option<(&'a mut Execution, String)> {
     let reference = state.jobs.by_id.get(id)?.action.clone();
-    let execution = state
-        .pipelines
-        .get_mut(&reference.pipeline)?
-        .execution_mut(&reference.execution)?;
+    let execution = state.pipelines.get_mut(&reference.pipeline)?.execution_mut(&reference.execution)?;
     Some((execution, reference.action))
 }

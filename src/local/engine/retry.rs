@@ -2,9 +2,7 @@
 
 use super::Turn;
 use super::pipelines::not_found;
-use super::state::{
-    ActionStatus, Execution, ExecutionStatus, Pipeline, RetryTrigger, StageStatus, State,
-};
+use super::state::{ActionStatus, Execution, ExecutionStatus, Pipeline, RetryTrigger, StageStatus, State};
 use crate::local::definition::{ExecutionMode, RetryMode};
 use crate::local::error::{Answer, ErrorKind};
 
@@ -35,10 +33,7 @@ fn check(pipeline: &Pipeline, request: &RetryRequest) -> Answer<()> {
     let (stage, id) = (&request.stage, &request.execution);
     let present = pipeline.declaration();
     if !present.stages.iter().any(|known| known.name == *stage) {
-        let message = format!(
-            "Pipeline '{}' does not have a stage '{stage}'",
-            request.pipeline
-        );
+        let message = format!("Pipeline '{}' does not have a stage '{stage}'", request.pipeline);
         return Err(ErrorKind::StageNotFound.because(message));
     }
     let refuse = |why: &str| {
@@ -51,18 +46,13 @@ fn check(pipeline: &Pipeline, request: &RetryRequest) -> Answer<()> {
     if !execution.declaration.same_structure(&present) {
         return refuse("the structure of the pipeline has changed since it started");
     }
-    let ended = matches!(
-        execution.run().status,
-        StageStatus::Failed | StageStatus::Stopped
-    );
+    let ended = matches!(execution.run().status, StageStatus::Failed | StageStatus::Stopped);
     if execution.is_active() || execution.stage().name != *stage || !ended {
         return refuse("only a stage that failed or was stopped can be");
     }
     let alone = execution.declaration.execution_mode == ExecutionMode::Parallel;
     if !alone && pipeline.latest.get(stage) != Some(id) {
-        let message = format!(
-            "Execution '{id}' is not the latest in stage '{stage}': a newer one has entered it"
-        );
+        let message = format!("Execution '{id}' is not the latest in stage '{stage}': a newer one has entered it");
         return Err(ErrorKind::NotLatestPipelineExecution.because(message));
     }
     Ok(())
@@ -74,9 +64,7 @@ pub(super) fn begin_again(execution: &mut Execution, mode: RetryMode, trigger: R
     let (run, actions) = (&mut execution.stages[at], &execution.actions);
     match mode {
         RetryMode::AllActions => run.current.clear(),
-        RetryMode::FailedActions => run
-            .current
-            .retain(|_, index| actions[*index].status == ActionStatus::Succeeded),
+        RetryMode::FailedActions => run.current.retain(|_, index| actions[*index].status == ActionStatus::Succeeded),
     }
     match trigger {
         RetryTrigger::AutomatedStageRetry => run.automatic_retries += 1,

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::state::{Execution, JobStatus, StageStatus, State};
 use super::{
-    JobFailure, JobSuccess, SourceArtifact, StartRequest, Turn, acknowledge, create, finish_source,
-    job_context, poll, put_failure, put_success, settle, start,
+    JobFailure, JobSuccess, SourceArtifact, StartRequest, Turn, acknowledge, create, finish_source, job_context, poll,
+    put_failure, put_success, settle, start,
 };
 use crate::dice::Dice;
 use crate::local::definition::{ActionType, ActionTypeId};
@@ -54,11 +54,8 @@ impl Scenario {
             "artifactStore": {"type": "S3", "location": "bucket"},
             "stages": [{"name": "Source", "actions": [source]}, stage]});
         let secret = SecretString::from("s");
-        let credentials = JobCredentials {
-            access_key_id: "a".to_owned(),
-            secret_access_key: secret,
-            session_token: None,
-        };
+        let credentials =
+            JobCredentials { access_key_id: "a".to_owned(), secret_access_key: secret, session_token: None };
         let mut scenario = Self {
             state: State::new(),
             settings: Settings::with_credentials(credentials),
@@ -72,9 +69,7 @@ impl Scenario {
         .unwrap();
         scenario.state.types.register(tester).unwrap();
         let declaration = serde_json::from_value(declaration).unwrap();
-        scenario
-            .change(|state, turn| create(state, declaration, turn).map(|_| ()))
-            .unwrap();
+        scenario.change(|state, turn| create(state, declaration, turn).map(|_| ())).unwrap();
         scenario
     }
 
@@ -97,11 +92,8 @@ impl Scenario {
 
     /// Starts an execution and completes its source.
     pub(super) fn start(&mut self) -> String {
-        let id = self
-            .change(|state, turn| {
-                start(state, StartRequest::by("StartPipelineExecution", "p"), turn)
-            })
-            .unwrap();
+        let id =
+            self.change(|state, turn| start(state, StartRequest::by("StartPipelineExecution", "p"), turn)).unwrap();
         self.copy_sources();
         id
     }
@@ -110,14 +102,8 @@ impl Scenario {
     pub(super) fn copy_sources(&mut self) {
         while let Some(copy) = self.state.sources.pop() {
             let artifact = SourceArtifact {
-                from: ObjectKey {
-                    bucket: "b".to_owned(),
-                    key: "k".to_owned(),
-                },
-                revision: Revision {
-                    etag: "e".to_owned(),
-                    version_id: None,
-                },
+                from: ObjectKey { bucket: "b".to_owned(), key: "k".to_owned() },
+                revision: Revision { etag: "e".to_owned(), version_id: None },
             };
             self.change(|state, turn| finish_source(state, &copy.action, artifact, turn));
         }
@@ -125,9 +111,7 @@ impl Scenario {
 
     /// The ids and nonces of the jobs that a poll hands out.
     pub(super) fn poll(&mut self) -> Vec<(String, String)> {
-        let ids = self
-            .change(|state, turn| poll(state, &type_id(), (None, &BTreeMap::new()), turn))
-            .unwrap();
+        let ids = self.change(|state, turn| poll(state, &type_id(), (None, &BTreeMap::new()), turn)).unwrap();
         let nonce = |id: &String| self.state.jobs.by_id[id].nonce.to_string();
         ids.iter().map(|id| (id.clone(), nonce(id))).collect()
     }
@@ -159,19 +143,12 @@ impl Scenario {
     }
 
     pub(super) fn go_on(&mut self, id: &str, token: &str) -> Answer<()> {
-        let report = JobSuccess {
-            continuation: Some(token.to_owned()),
-            ..JobSuccess::default()
-        };
+        let report = JobSuccess { continuation: Some(token.to_owned()), ..JobSuccess::default() };
         self.change(|state, turn| put_success(state, id, report, turn))
     }
 
     pub(super) fn fail(&mut self, id: &str) -> Answer<()> {
-        let report = JobFailure {
-            kind: "JobFailed".to_owned(),
-            message: "red".to_owned(),
-            external_id: None,
-        };
+        let report = JobFailure { kind: "JobFailed".to_owned(), message: "red".to_owned(), external_id: None };
         self.change(|state, turn| put_failure(state, id, report, turn))
     }
 

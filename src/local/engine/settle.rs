@@ -4,25 +4,14 @@
 //! things are, not on what happened, so no event can be missed.
 
 use super::act::{Desk, start_action};
-use super::state::{
-    ActionStatus, Execution, ExecutionStatus, Pipeline, RetryTrigger, StageStatus, State,
-};
+use super::state::{ActionStatus, Execution, ExecutionStatus, Pipeline, RetryTrigger, StageStatus, State};
 use super::{Turn, retry};
 use crate::local::definition::{ExecutionMode, PipelineStage};
 
 /// Lets everything happen that can.
 pub(crate) fn settle(state: &mut State, turn: &Turn<'_>) {
-    let State {
-        pipelines,
-        jobs,
-        sources,
-        ..
-    } = state;
-    let mut desk = Desk {
-        jobs,
-        sources,
-        turn,
-    };
+    let State { pipelines, jobs, sources, .. } = state;
+    let mut desk = Desk { jobs, sources, turn };
     for pipeline in pipelines.values_mut() {
         while step(pipeline, &mut desk) {}
     }
@@ -38,21 +27,12 @@ fn step(pipeline: &mut Pipeline, desk: &mut Desk<'_>) -> bool {
         }
         moved |= match execution.run().status {
             StageStatus::Waiting if execution.stop.is_some() => {
-                end(
-                    &mut pipeline.executions[index],
-                    ExecutionStatus::Stopped,
-                    desk.turn,
-                );
+                end(&mut pipeline.executions[index], ExecutionStatus::Stopped, desk.turn);
                 true
             }
             StageStatus::Waiting => may_enter(pipeline, index) && enter(pipeline, index),
-            StageStatus::InProgress | StageStatus::Stopping => {
-                advance(&mut pipeline.executions[index], desk)
-            }
-            StageStatus::Ahead
-            | StageStatus::Stopped
-            | StageStatus::Failed
-            | StageStatus::Succeeded => false,
+            StageStatus::InProgress | StageStatus::Stopping => advance(&mut pipeline.executions[index], desk),
+            StageStatus::Ahead | StageStatus::Stopped | StageStatus::Failed | StageStatus::Succeeded => false,
         };
     }
     moved
@@ -61,14 +41,8 @@ fn step(pipeline: &mut Pipeline, desk: &mut Desk<'_>) -> bool {
 /// Two executions that wait before the same pipeline stage: the older one is overtaken.
 fn supersede(pipeline: &mut Pipeline, turn: &Turn<'_>) -> bool {
     let overtaken = (0..pipeline.executions.len()).find(|&older| {
-        let (older, newer) = (
-            &pipeline.executions[older],
-            &pipeline.executions[older + 1..],
-        );
-        waits_superseded(older)
-            && newer
-                .iter()
-                .any(|n| waits_superseded(n) && n.stage().name == older.stage().name)
+        let (older, newer) = (&pipeline.executions[older], &pipeline.executions[older + 1..]);
+        waits_superseded(older) && newer.iter().any(|n| waits_superseded(n) && n.stage().name == older.stage().name)
     });
     let Some(index) = overtaken else {
         return false;
@@ -93,21 +67,14 @@ fn may_enter(pipeline: &Pipeline, index: usize) -> bool {
         return true;
     }
     let before = |other: usize| other < index;
-    !pipeline
-        .executions
-        .iter()
-        .enumerate()
-        .any(|(other, execution)| {
-            let same = other != index
-                && execution.is_active()
-                && execution.declaration.execution_mode != ExecutionMode::Parallel
-                && execution.stage().name == waiting.stage().name;
-            let inside = matches!(
-                execution.run().status,
-                StageStatus::InProgress | StageStatus::Stopping
-            );
-            same && (inside || execution.run().status == StageStatus::Waiting && before(other))
-        })
+    !pipeline.executions.iter().enumerate().any(|(other, execution)| {
+        let same = other != index
+            && execution.is_active()
+            && execution.declaration.execution_mode != ExecutionMode::Parallel
+            && execution.stage().name == waiting.stage().name;
+        let inside = matches!(execution.run().status, StageStatus::InProgress | StageStatus::Stopping);
+        same && (inside || execution.run().status == StageStatus::Waiting && before(other))
+    })
 }
 
 fn enter(pipeline: &mut Pipeline, index: usize) -> bool {
@@ -130,25 +97,12 @@ enum Next {
 
 /// Decides what is next: actions of equal run order run together, and the next run order begins when all of them
 /// have succeeded. A failed action lets its neighbours finish.
-fn next(
-    stage: &PipelineStage,
-    stopping: bool,
-    status_of: impl Fn(&str) -> Option<ActionStatus>,
-) -> Next {
-    let mut orders: Vec<u32> = stage
-        .actions
-        .iter()
-        .map(|action| action.run_order)
-        .collect();
+fn next(stage: &PipelineStage, stopping: bool, status_of: impl Fn(&str) -> Option<ActionStatus>) -> Next {
+    let mut orders: Vec<u32> = stage.actions.iter().map(|action| action.run_order).collect();
     orders.sort_unstable();
     orders.dedup();
     for order in orders {
-        let together = || {
-            stage
-                .actions
-                .iter()
-                .filter(move |action| action.run_order == order)
-        };
+        let together = || stage.actions.iter().filter(move |action| action.run_order == order);
         let statuses: Vec<_> = together().map(|action| status_of(&action.name)).collect();
         let any = |status| statuses.contains(&Some(status));
         if statuses.contains(&None) && !stopping {
@@ -170,16 +124,10 @@ fn next(
 
 fn advance(execution: &mut Execution, desk: &mut Desk<'_>) -> bool {
     let stage = execution.stage().clone();
-    match next(&stage, execution.stop.is_some(), |action| {
-        execution.status_of(action)
-    }) {
+    match next(&stage, execution.stop.is_some(), |action| execution.status_of(action)) {
         Next::Wait => return false,
         Next::Start(names) => {
-            for action in stage
-                .actions
-                .iter()
-                .filter(|action| names.contains(&action.name))
-            {
+            for action in stage.actions.iter().filter(|action| names.contains(&action.name)) {
                 start_action(execution, action, desk);
             }
         }
@@ -247,28 +195,18 @@ mod tests {
         scenario.succeed(&jobs["b"]).unwrap();
         let late = scenario.take();
         scenario.succeed(&late["late"]).unwrap();
-        assert_eq!(
-            scenario.execution(&execution).status,
-            ExecutionStatus::Succeeded
-        );
+        assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Succeeded);
     }
 
     #[test]
     fn a_failed_action_lets_its_neighbours_finish() {
-        let mut scenario =
-            Scenario::with("PARALLEL", &[action("a", 1), action("b", 1)], &json!({}));
+        let mut scenario = Scenario::with("PARALLEL", &[action("a", 1), action("b", 1)], &json!({}));
         let execution = scenario.start();
         let jobs = scenario.take();
         scenario.fail(&jobs["a"]).unwrap();
-        assert_eq!(
-            scenario.execution(&execution).status,
-            ExecutionStatus::InProgress
-        );
+        assert_eq!(scenario.execution(&execution).status, ExecutionStatus::InProgress);
         scenario.succeed(&jobs["b"]).unwrap();
-        assert_eq!(
-            scenario.execution(&execution).status,
-            ExecutionStatus::Failed
-        );
+        assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Failed);
         assert_eq!(scenario.test_stage(&execution), StageStatus::Failed);
     }
 
@@ -280,14 +218,8 @@ mod tests {
         let waiting = scenario.start();
         assert_eq!(scenario.test_stage(&waiting), StageStatus::Waiting);
         let newest = scenario.start();
-        assert_eq!(
-            scenario.execution(&waiting).status,
-            ExecutionStatus::Superseded
-        );
-        assert_eq!(
-            scenario.execution(&inside).status,
-            ExecutionStatus::InProgress
-        );
+        assert_eq!(scenario.execution(&waiting).status, ExecutionStatus::Superseded);
+        assert_eq!(scenario.execution(&inside).status, ExecutionStatus::InProgress);
         scenario.fail(&jobs["run"]).unwrap();
         assert_eq!(scenario.test_stage(&newest), StageStatus::InProgress);
     }
@@ -345,9 +277,6 @@ mod tests {
         let jobs = scenario.take();
         assert_eq!(jobs.keys().collect::<Vec<_>>(), ["b"]);
         scenario.succeed(&jobs["b"]).unwrap();
-        assert_eq!(
-            scenario.execution(&execution).status,
-            ExecutionStatus::Succeeded
-        );
+        assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Succeeded);
     }
 }

@@ -37,10 +37,7 @@ impl StartRequest {
     pub(crate) fn by(trigger_type: &'static str, pipeline: &str) -> Self {
         Self {
             pipeline: pipeline.to_owned(),
-            trigger: Trigger {
-                trigger_type,
-                trigger_detail: String::new(),
-            },
+            trigger: Trigger { trigger_type, trigger_detail: String::new() },
             variables: BTreeMap::new(),
             client_token: None,
             overrides: Vec::new(),
@@ -53,19 +50,12 @@ pub(crate) fn start(state: &mut State, request: StartRequest, turn: &Turn<'_>) -
     let Some(pipeline) = state.pipelines.get_mut(&request.pipeline) else {
         return Err(not_found(&request.pipeline, turn));
     };
-    if let Some(known) = request
-        .client_token
-        .as_ref()
-        .and_then(|token| pipeline.tokens.get(token))
-    {
+    if let Some(known) = request.client_token.as_ref().and_then(|token| pipeline.tokens.get(token)) {
         return Ok(known.clone());
     }
     let declaration = pipeline.declaration();
     if pipeline.executions.iter().filter(|e| e.is_active()).count() >= MOST_CONCURRENT {
-        let message = format!(
-            "Pipeline '{}' has {MOST_CONCURRENT} executions in progress",
-            request.pipeline
-        );
+        let message = format!("Pipeline '{}' has {MOST_CONCURRENT} executions in progress", request.pipeline);
         return Err(ErrorKind::ConcurrentPipelineExecutionsLimitExceeded.because(message));
     }
     check_overrides(&request.overrides, &declaration)?;
@@ -110,33 +100,19 @@ fn blank(
     }
 }
 
-fn variables(
-    request: &StartRequest,
-    declaration: &PipelineDeclaration,
-) -> Answer<BTreeMap<String, String>> {
+fn variables(request: &StartRequest, declaration: &PipelineDeclaration) -> Answer<BTreeMap<String, String>> {
     let declared = &declaration.variables;
-    let unknown = request
-        .variables
-        .keys()
-        .find(|name| !declared.iter().any(|d| d.name == **name));
+    let unknown = request.variables.keys().find(|name| !declared.iter().any(|d| d.name == **name));
     if let Some(name) = unknown {
-        let message = format!(
-            "Pipeline '{}' does not declare a variable '{name}'",
-            request.pipeline
-        );
+        let message = format!("Pipeline '{}' does not declare a variable '{name}'", request.pipeline);
         return Err(ErrorKind::Validation.because(message));
     }
     let mut values = BTreeMap::new();
     for variable in declared {
-        let given = request
-            .variables
-            .get(&variable.name)
-            .or(variable.default_value.as_ref());
+        let given = request.variables.get(&variable.name).or(variable.default_value.as_ref());
         let Some(value) = given else {
-            let message = format!(
-                "Variable '{}' has no default value and must be given to start the pipeline",
-                variable.name
-            );
+            let message =
+                format!("Variable '{}' has no default value and must be given to start the pipeline", variable.name);
             return Err(ErrorKind::Validation.because(message));
         };
         values.insert(variable.name.clone(), value.clone());
@@ -152,9 +128,9 @@ fn check_overrides(overrides: &[SourceOverride], declaration: &PipelineDeclarati
             .map(|(_, action)| action)
             .find(|action| action.name == *name && is_s3_source(&action.action_type_id));
         let message = match (known, wanted.revision_type.as_str()) {
-            (None, _) => format!(
-                "sourceRevisions names the action '{name}', which is not an S3 source of the pipeline"
-            ),
+            (None, _) => {
+                format!("sourceRevisions names the action '{name}', which is not an S3 source of the pipeline")
+            }
             (Some(_), "S3_OBJECT_VERSION_ID") => continue,
             (Some(action), "S3_OBJECT_KEY") if allows_other_key(action) => continue,
             (Some(_), "S3_OBJECT_KEY") => format!(

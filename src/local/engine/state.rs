@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::start::SourceOverride;
 use crate::local::definition::{
-    ActionDeclaration, ActionTypeId, EncryptionKey, PipelineDeclaration, PipelineStage,
-    RegisteredTypes,
+    ActionDeclaration, ActionTypeId, EncryptionKey, PipelineDeclaration, PipelineStage, RegisteredTypes,
 };
 use crate::local::objects::ObjectKey;
 
@@ -206,12 +205,7 @@ pub(crate) enum RetryTrigger {
 
 impl State {
     pub(crate) fn new() -> Self {
-        Self {
-            types: RegisteredTypes::new(),
-            pipelines: BTreeMap::new(),
-            jobs: Jobs::default(),
-            sources: Vec::new(),
-        }
+        Self { types: RegisteredTypes::new(), pipelines: BTreeMap::new(), jobs: Jobs::default(), sources: Vec::new() }
     }
 }
 
@@ -227,19 +221,14 @@ impl Pipeline {
     }
 
     pub(crate) fn execution_mut(&mut self, id: &str) -> Option<&mut Execution> {
-        self.executions
-            .iter_mut()
-            .find(|execution| execution.id == id)
+        self.executions.iter_mut().find(|execution| execution.id == id)
     }
 }
 
 impl Execution {
     /// Whether anything can still happen by itself.
     pub(crate) fn is_active(&self) -> bool {
-        matches!(
-            self.status,
-            ExecutionStatus::InProgress | ExecutionStatus::Stopping
-        )
+        matches!(self.status, ExecutionStatus::InProgress | ExecutionStatus::Stopping)
     }
 
     /// The pipeline stage it is in, or waits before.
@@ -284,10 +273,7 @@ impl Jobs {
 
     /// Ends the live job of an action execution, if it has one.
     pub(crate) fn close_for(&mut self, action: &str, status: JobStatus) {
-        let live = self
-            .by_id
-            .values()
-            .find(|job| job.action.action == action && !job.status.is_final());
+        let live = self.by_id.values().find(|job| job.action.action == action && !job.status.is_final());
         if let Some(id) = live.map(|job| job.id.clone()) {
             self.close(&id, status);
         }

@@ -16,21 +16,14 @@ pub(crate) struct StopRequest {
 
 /// Stops an execution: no new action starts, and those in progress are waited for or given up.
 pub(crate) fn stop(state: &mut State, request: StopRequest, turn: &Turn<'_>) -> Answer<()> {
-    let State {
-        pipelines, jobs, ..
-    } = state;
+    let State { pipelines, jobs, .. } = state;
     let Some(pipeline) = pipelines.get_mut(&request.pipeline) else {
         return Err(not_found(&request.pipeline, turn));
     };
     let id = &request.execution;
-    let Some(execution) = pipeline
-        .execution_mut(id)
-        .filter(|execution| execution.is_active())
-    else {
-        let message = format!(
-            "Execution '{id}' of pipeline '{}' is not in progress, so it cannot be stopped",
-            request.pipeline
-        );
+    let Some(execution) = pipeline.execution_mut(id).filter(|execution| execution.is_active()) else {
+        let message =
+            format!("Execution '{id}' of pipeline '{}' is not in progress, so it cannot be stopped", request.pipeline);
         return Err(ErrorKind::PipelineExecutionNotStoppable.because(message));
     };
     // Abandoning after "stop and wait" is allowed (user guide, "Stop a pipeline execution"); anything else is a repeat.
@@ -52,11 +45,7 @@ pub(crate) fn stop(state: &mut State, request: StopRequest, turn: &Turn<'_>) -> 
 
 /// Gives up the actions in progress. Nobody tells their workers: these learn it from their next report.
 fn abandon(execution: &mut Execution, jobs: &mut Jobs, turn: &Turn<'_>) {
-    for action in execution
-        .actions
-        .iter_mut()
-        .filter(|a| a.status == ActionStatus::InProgress)
-    {
+    for action in execution.actions.iter_mut().filter(|a| a.status == ActionStatus::InProgress) {
         action.status = ActionStatus::Abandoned;
         action.updated = turn.now;
         jobs.close_for(&action.id, JobStatus::Failed);
@@ -65,16 +54,9 @@ fn abandon(execution: &mut Execution, jobs: &mut Jobs, turn: &Turn<'_>) {
 
 /// Fails the actions whose time is up.
 pub(crate) fn expire(state: &mut State, turn: &Turn<'_>) {
-    let State {
-        pipelines, jobs, ..
-    } = state;
-    let executions = pipelines
-        .values_mut()
-        .flat_map(|pipeline| &mut pipeline.executions);
-    for action in executions
-        .filter(|e| e.is_active())
-        .flat_map(|e| &mut e.actions)
-    {
+    let State { pipelines, jobs, .. } = state;
+    let executions = pipelines.values_mut().flat_map(|pipeline| &mut pipeline.executions);
+    for action in executions.filter(|e| e.is_active()).flat_map(|e| &mut e.actions) {
         if action.status != ActionStatus::InProgress || action.deadline > turn.elapsed {
             continue;
         }
@@ -93,31 +75,19 @@ mod tests {
     use super::*;
 
     fn stop_request(execution: &str, abandon: bool) -> StopRequest {
-        StopRequest {
-            pipeline: "p".to_owned(),
-            execution: execution.to_owned(),
-            abandon,
-            reason: "enough".to_owned(),
-        }
+        StopRequest { pipeline: "p".to_owned(), execution: execution.to_owned(), abandon, reason: "enough".to_owned() }
     }
 
     #[test]
     fn a_stop_waits_for_what_runs_and_starts_nothing_more() {
-        let mut scenario =
-            Scenario::with("SUPERSEDED", &[action("a", 1), action("b", 2)], &json!({}));
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1), action("b", 2)], &json!({}));
         let execution = scenario.start();
         let jobs = scenario.take();
-        scenario
-            .change(|state, turn| stop(state, stop_request(&execution, false), turn))
-            .unwrap();
-        let again =
-            scenario.change(|state, turn| stop(state, stop_request(&execution, false), turn));
+        scenario.change(|state, turn| stop(state, stop_request(&execution, false), turn)).unwrap();
+        let again = scenario.change(|state, turn| stop(state, stop_request(&execution, false), turn));
         assert_eq!(again.unwrap_err().kind, ErrorKind::DuplicatedStopRequest);
         scenario.succeed(&jobs["a"]).unwrap();
-        assert_eq!(
-            scenario.execution(&execution).status,
-            ExecutionStatus::Stopped
-        );
+        assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Stopped);
         assert!(scenario.poll().is_empty());
     }
 
@@ -126,9 +96,7 @@ mod tests {
         let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1)], &json!({}));
         let execution = scenario.start();
         let jobs = scenario.take();
-        scenario
-            .change(|state, turn| stop(state, stop_request(&execution, true), turn))
-            .unwrap();
+        scenario.change(|state, turn| stop(state, stop_request(&execution, true), turn)).unwrap();
         let stopped = scenario.execution(&execution);
         assert_eq!(stopped.status, ExecutionStatus::Stopped);
         assert_eq!(stopped.actions[1].status, ActionStatus::Abandoned);
@@ -142,18 +110,10 @@ mod tests {
         let first = scenario.start();
         let jobs = scenario.take();
         let waiting = scenario.start();
-        scenario
-            .change(|state, turn| stop(state, stop_request(&waiting, false), turn))
-            .unwrap();
-        assert_eq!(
-            scenario.execution(&waiting).status,
-            ExecutionStatus::Stopped
-        );
+        scenario.change(|state, turn| stop(state, stop_request(&waiting, false), turn)).unwrap();
+        assert_eq!(scenario.execution(&waiting).status, ExecutionStatus::Stopped);
         scenario.succeed(&jobs["a"]).unwrap();
-        assert_eq!(
-            scenario.execution(&first).status,
-            ExecutionStatus::Succeeded
-        );
+        assert_eq!(scenario.execution(&first).status, ExecutionStatus::Succeeded);
     }
 
     #[test]
@@ -166,14 +126,8 @@ mod tests {
         scenario.pass(timeout);
         let next = scenario.take()["a"].clone();
         scenario.change(expire);
-        assert_eq!(
-            scenario.execution(&execution).status,
-            ExecutionStatus::Failed
-        );
+        assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Failed);
         assert_eq!(scenario.state.jobs.by_id[&next].status, JobStatus::TimedOut);
-        assert_eq!(
-            scenario.succeed(&next).unwrap_err().kind,
-            ErrorKind::InvalidJobState
-        );
+        assert_eq!(scenario.succeed(&next).unwrap_err().kind, ErrorKind::InvalidJobState);
     }
 }

@@ -23,10 +23,7 @@ pub(super) fn resolve(
         })?;
         resolved.insert(name.clone(), value);
     }
-    let size: usize = resolved
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let size: usize = resolved.iter().map(|(name, value)| name.len() + value.len()).sum();
     if size > LARGEST_CONFIGURATION {
         return Err(format!(
             "The resolved configuration has {size} bytes; at most {LARGEST_CONFIGURATION} are allowed"
@@ -40,11 +37,7 @@ fn value_of<'a>(reference: &str, execution: &'a Execution) -> Option<&'a str> {
     match namespace {
         "codepipeline" if key == "PipelineExecutionId" => Some(&execution.id),
         "variables" => execution.variables.get(key).map(String::as_str),
-        _ => execution
-            .outputs
-            .get(namespace)?
-            .get(key)
-            .map(String::as_str),
+        _ => execution.outputs.get(namespace)?.get(key).map(String::as_str),
     }
 }
 
@@ -77,23 +70,14 @@ mod tests {
 
     #[test]
     fn references_are_replaced_wherever_they_stand() {
-        assert_eq!(
-            substitute("v#{build.Version}-#{build.Version}", world).unwrap(),
-            "v7-7"
-        );
+        assert_eq!(substitute("v#{build.Version}-#{build.Version}", world).unwrap(), "v7-7");
         assert_eq!(substitute("plain #x {y}", world).unwrap(), "plain #x {y}");
-        assert_eq!(
-            substitute("open #{build.Version", world).unwrap(),
-            "open #{build.Version"
-        );
+        assert_eq!(substitute("open #{build.Version", world).unwrap(), "open #{build.Version");
     }
 
     #[test]
     fn an_unknown_reference_is_named() {
-        assert_eq!(
-            substitute("#{build.Colour}", world).unwrap_err(),
-            "build.Colour"
-        );
+        assert_eq!(substitute("#{build.Colour}", world).unwrap_err(), "build.Colour");
     }
 
     #[test]

@@ -69,11 +69,7 @@ impl Found {
         if let Some(pattern) = text.pattern
             && !(text.fits)(value)
         {
-            self.violate(
-                at,
-                quoted,
-                &format!("satisfy regular expression pattern: {pattern}"),
-            );
+            self.violate(at, quoted, &format!("satisfy regular expression pattern: {pattern}"));
         }
     }
 
@@ -93,11 +89,7 @@ impl Found {
             let rule = format!("have length greater than or equal to {min}");
             self.violate(at, None, &rule);
         } else if length > max {
-            self.violate(
-                at,
-                None,
-                &format!("have length less than or equal to {max}"),
-            );
+            self.violate(at, None, &format!("have length less than or equal to {max}"));
         }
     }
 
@@ -129,9 +121,7 @@ impl Found {
     fn violate(&mut self, at: &str, value: Option<&str>, rule: &str) {
         let at = at.trim_start_matches('.');
         let quoted = value.map(|v| format!(" '{v}'")).unwrap_or_default();
-        self.violated.push(format!(
-            "Value{quoted} at '{at}' failed to satisfy constraint: Member must {rule}"
-        ));
+        self.violated.push(format!("Value{quoted} at '{at}' failed to satisfy constraint: Member must {rule}"));
     }
 }
 
@@ -145,7 +135,8 @@ mod tests {
     #[test]
     fn all_violations_are_in_one_message_worded_as_the_service_words_them() {
         let shape = of_operation("PollForJobs").unwrap();
-        let input = json!({"actionTypeId": {"category": "Dance", "owner": "Custom", "provider": "a b", "version": "1"}});
+        let input =
+            json!({"actionTypeId": {"category": "Dance", "owner": "Custom", "provider": "a b", "version": "1"}});
         let refused = violations(&input, shape).unwrap_err();
         assert_eq!(
             refused.message,
@@ -159,10 +150,7 @@ mod tests {
     #[test]
     fn a_missing_member_is_named() {
         let refused = violations(&json!({"category": "Test"}), &CUSTOM_ACTION_TYPE).unwrap_err();
-        assert!(
-            refused.message.contains("Value null at 'provider'"),
-            "{refused}"
-        );
+        assert!(refused.message.contains("Value null at 'provider'"), "{refused}");
     }
 
     #[test]
@@ -180,10 +168,7 @@ mod tests {
             {"name": "s", "actions": [{"name": "a", "configuration": {"Password": secret},
              "actionTypeId": {"category": "Test", "owner": "Custom", "provider": "p", "version": "1"}}]}]}});
         let refused = violations(&input, shape).unwrap_err();
-        assert!(
-            refused.message.contains("less than or equal to 1000"),
-            "{refused}"
-        );
+        assert!(refused.message.contains("less than or equal to 1000"), "{refused}");
         assert!(!refused.message.contains(&secret));
     }
 }

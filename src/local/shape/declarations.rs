@@ -2,9 +2,8 @@
 
 use super::{Member, Shape, Text, UNLIMITED, letter, list, matching, may, must, text, word};
 
-pub(super) static CATEGORY: Shape = Shape::OneOf(&[
-    "Source", "Build", "Deploy", "Test", "Invoke", "Approval", "Compute",
-]);
+pub(super) static CATEGORY: Shape =
+    Shape::OneOf(&["Source", "Build", "Deploy", "Test", "Invoke", "Approval", "Compute"]);
 pub(super) static PROVIDER: Shape = Shape::Text(matching(35, "[0-9A-Za-z_-]+", word));
 pub(super) static VERSION: Shape = Shape::Text(matching(9, "[0-9A-Za-z_-]+", word));
 pub(super) static OWNER: Shape = Shape::OneOf(&["AWS", "ThirdParty", "Custom"]);
@@ -20,21 +19,14 @@ static URL: Shape = Shape::Text(text(1, 2048));
 static COUNT: Shape = Shape::Whole(0, 5);
 static ARTIFACT_NAME: Shape = Shape::Text(matching(100, "[a-zA-Z0-9_\\-]+", word));
 static NAMESPACE: Shape = Shape::Text(matching(100, "[A-Za-z0-9@\\-_]+", variable));
-static ROLE_ARN: Shape = Shape::Text(matching(
-    1024,
-    "arn:aws(-[\\w]+)*:iam::[0-9]{12}:role/.*",
-    role_arn,
-));
+static ROLE_ARN: Shape = Shape::Text(matching(1024, "arn:aws(-[\\w]+)*:iam::[0-9]{12}:role/.*", role_arn));
 static FREE: Shape = Shape::Text(text(0, UNLIMITED));
 static PROPERTY_NAME: Text = text(1, 50);
 static RESULT: Shape = Shape::OneOf(&["ROLLBACK", "FAIL", "RETRY", "SKIP"]);
 
 /// The tags of a pipeline or an action type.
 pub(super) static TAGS: Shape = list(
-    &Shape::Object(&[
-        must("key", &Shape::Text(text(1, 128))),
-        must("value", &Shape::Text(text(0, 256))),
-    ]),
+    &Shape::Object(&[must("key", &Shape::Text(text(1, 128))), must("value", &Shape::Text(text(0, 256)))]),
     0,
     UNLIMITED,
 );
@@ -47,8 +39,7 @@ pub(super) static ACTION_TYPE_ID: Shape = Shape::Object(&[
     must("version", &VERSION),
 ]);
 
-static ARTIFACT_DETAILS: Shape =
-    Shape::Object(&[must("minimumCount", &COUNT), must("maximumCount", &COUNT)]);
+static ARTIFACT_DETAILS: Shape = Shape::Object(&[must("minimumCount", &COUNT), must("maximumCount", &COUNT)]);
 
 /// The input of CreateCustomActionType; also what a template's resource becomes.
 pub(crate) static CUSTOM_ACTION_TYPE: Shape = Shape::Object(&[
@@ -90,51 +81,24 @@ static ARTIFACT_STORE: Shape = Shape::Object(&[
     must("location", &Shape::Text(bucket())),
     may(
         "encryptionKey",
-        &Shape::Object(&[
-            must("id", &Shape::Text(text(1, 400))),
-            must("type", &Shape::OneOf(&["KMS"])),
-        ]),
+        &Shape::Object(&[must("id", &Shape::Text(text(1, 400))), must("type", &Shape::OneOf(&["KMS"]))]),
     ),
 ]);
 
 /// The value of a configuration property. It may be secret, so no message quotes it.
-static PROPERTY_VALUE: Shape = Shape::Text(Text {
-    hidden: true,
-    ..text(1, 1000)
-});
+static PROPERTY_VALUE: Shape = Shape::Text(Text { hidden: true, ..text(1, 1000) });
 
 static ACTION_MEMBERS: [Member; 14] = [
     must("name", &NAME),
     must("actionTypeId", &ACTION_TYPE_ID),
     may("runOrder", &Shape::Whole(1, 999)),
-    may(
-        "configuration",
-        &Shape::Map {
-            key: &PROPERTY_NAME,
-            value: &PROPERTY_VALUE,
-            max: UNLIMITED,
-        },
-    ),
+    may("configuration", &Shape::Map { key: &PROPERTY_NAME, value: &PROPERTY_VALUE, max: UNLIMITED }),
     may("commands", &list(&FREE, 1, 50)),
     may(
         "outputArtifacts",
-        &list(
-            &Shape::Object(&[
-                must("name", &ARTIFACT_NAME),
-                may("files", &list(&FREE, 1, 10)),
-            ]),
-            0,
-            UNLIMITED,
-        ),
+        &list(&Shape::Object(&[must("name", &ARTIFACT_NAME), may("files", &list(&FREE, 1, 10))]), 0, UNLIMITED),
     ),
-    may(
-        "inputArtifacts",
-        &list(
-            &Shape::Object(&[must("name", &ARTIFACT_NAME)]),
-            0,
-            UNLIMITED,
-        ),
-    ),
+    may("inputArtifacts", &list(&Shape::Object(&[must("name", &ARTIFACT_NAME)]), 0, UNLIMITED)),
     may("outputVariables", &list(&FREE, 1, 15)),
     may("roleArn", &ROLE_ARN),
     may("region", &REGION),
@@ -150,18 +114,12 @@ static ANYTHING: Shape = Shape::Object(&[]);
 static PIPELINE_STAGE: Shape = Shape::Object(&[
     must("name", &NAME),
     may("blockers", &list(&ANYTHING, 0, UNLIMITED)),
-    must(
-        "actions",
-        &list(&Shape::Object(&ACTION_MEMBERS), 0, UNLIMITED),
-    ),
+    must("actions", &list(&Shape::Object(&ACTION_MEMBERS), 0, UNLIMITED)),
     may(
         "onFailure",
         &Shape::Object(&[
             may("result", &RESULT),
-            may(
-                "retryConfiguration",
-                &Shape::Object(&[may("retryMode", &RETRY_MODE)]),
-            ),
+            may("retryConfiguration", &Shape::Object(&[may("retryMode", &RETRY_MODE)])),
             may("conditions", &list(&ANYTHING, 1, 1)),
         ]),
     ),
@@ -174,20 +132,10 @@ pub(crate) static PIPELINE: Shape = Shape::Object(&[
     must("name", &NAME),
     must("roleArn", &ROLE_ARN),
     may("artifactStore", &ARTIFACT_STORE),
-    may(
-        "artifactStores",
-        &Shape::Map {
-            key: &text(4, 30),
-            value: &ARTIFACT_STORE,
-            max: UNLIMITED,
-        },
-    ),
+    may("artifactStores", &Shape::Map { key: &text(4, 30), value: &ARTIFACT_STORE, max: UNLIMITED }),
     must("stages", &list(&PIPELINE_STAGE, 0, UNLIMITED)),
     may("version", &WHOLE_FROM_ONE),
-    may(
-        "executionMode",
-        &Shape::OneOf(&["QUEUED", "SUPERSEDED", "PARALLEL"]),
-    ),
+    may("executionMode", &Shape::OneOf(&["QUEUED", "SUPERSEDED", "PARALLEL"])),
     may("pipelineType", &Shape::OneOf(&["V1", "V2"])),
     may(
         "variables",
@@ -205,10 +153,7 @@ pub(crate) static PIPELINE: Shape = Shape::Object(&[
 ]);
 
 const fn bucket() -> Text {
-    Text {
-        min: 3,
-        ..matching(63, "[a-zA-Z0-9\\-\\.]+", bucket_name)
-    }
+    Text { min: 3, ..matching(63, "[a-zA-Z0-9\\-\\.]+", bucket_name) }
 }
 
 fn bucket_name(text: &str) -> bool {
@@ -228,8 +173,7 @@ fn role_arn(text: &str) -> bool {
     let [arn, partition, service, region, account, role] = parts[..] else {
         return false;
     };
-    let known =
-        arn == "arn" && partition.starts_with("aws") && service == "iam" && region.is_empty();
+    let known = arn == "arn" && partition.starts_with("aws") && service == "iam" && region.is_empty();
     let account = account.len() == 12 && account.chars().all(|c| c.is_ascii_digit());
     known && account && role.starts_with("role/")
 }

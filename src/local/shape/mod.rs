@@ -25,17 +25,9 @@ pub(crate) enum Shape {
     /// A number: epoch seconds.
     Time,
     /// A list of `of`, at least `min` and at most `max` long.
-    List {
-        of: &'static Self,
-        min: usize,
-        max: usize,
-    },
+    List { of: &'static Self, min: usize, max: usize },
     /// A map of free keys. Its keys are the user's own, so they are never re-cased.
-    Map {
-        key: &'static Text,
-        value: &'static Self,
-        max: usize,
-    },
+    Map { key: &'static Text, value: &'static Self, max: usize },
     /// An object with these members.
     Object(&'static [Member]),
 }
@@ -63,39 +55,19 @@ pub(crate) struct Member {
 const UNLIMITED: usize = usize::MAX;
 
 const fn must(name: &'static str, shape: &'static Shape) -> Member {
-    Member {
-        name,
-        required: true,
-        shape,
-    }
+    Member { name, required: true, shape }
 }
 
 const fn may(name: &'static str, shape: &'static Shape) -> Member {
-    Member {
-        name,
-        required: false,
-        shape,
-    }
+    Member { name, required: false, shape }
 }
 
 const fn text(min: usize, max: usize) -> Text {
-    Text {
-        min,
-        max,
-        pattern: None,
-        fits: any,
-        hidden: false,
-    }
+    Text { min, max, pattern: None, fits: any, hidden: false }
 }
 
 const fn matching(max: usize, pattern: &'static str, fits: fn(&str) -> bool) -> Text {
-    Text {
-        min: 1,
-        max,
-        pattern: Some(pattern),
-        fits,
-        hidden: false,
-    }
+    Text { min: 1, max, pattern: Some(pattern), fits, hidden: false }
 }
 
 const fn list(of: &'static Shape, min: usize, max: usize) -> Shape {

@@ -1,8 +1,8 @@
 //! The shapes of the operations' inputs. An operation that is not here does not exist in the local CodePipeline.
 
 use super::declarations::{
-    ACTION_TYPE_ID, CATEGORY, CUSTOM_ACTION_TYPE, NAME, OWNER, PIPELINE, PROVIDER, REGION,
-    RETRY_MODE, TAGS, VARIABLE_NAME, VARIABLE_VALUE, VERSION, WHOLE_FROM_ONE,
+    ACTION_TYPE_ID, CATEGORY, CUSTOM_ACTION_TYPE, NAME, OWNER, PIPELINE, PROVIDER, REGION, RETRY_MODE, TAGS,
+    VARIABLE_NAME, VARIABLE_VALUE, VERSION, WHOLE_FROM_ONE,
 };
 use super::{Shape, Text, UNLIMITED, letter, list, matching, may, must, text, word};
 
@@ -11,11 +11,7 @@ static NEXT_TOKEN: Shape = Shape::Text(text(1, 2048));
 static MAX_RESULTS: Shape = Shape::Whole(1, 100);
 static UUID: Shape = Shape::Text(Text {
     min: 0,
-    ..matching(
-        UNLIMITED,
-        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
-        uuid,
-    )
+    ..matching(UNLIMITED, "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", uuid)
 });
 static EXTERNAL_ID: Shape = Shape::Text(text(1, 1500));
 static SUMMARY: Shape = Shape::Text(text(1, 2048));
@@ -45,38 +41,19 @@ pub(crate) fn of_operation(operation: &str) -> Option<&'static Shape> {
     })
 }
 
-static DELETE_CUSTOM_ACTION_TYPE: Shape = Shape::Object(&[
-    must("category", &CATEGORY),
-    must("provider", &PROVIDER),
-    must("version", &VERSION),
-]);
-static LIST_ACTION_TYPES: Shape = Shape::Object(&[
-    may("actionOwnerFilter", &OWNER),
-    may("nextToken", &NEXT_TOKEN),
-    may("regionFilter", &REGION),
-]);
+static DELETE_CUSTOM_ACTION_TYPE: Shape =
+    Shape::Object(&[must("category", &CATEGORY), must("provider", &PROVIDER), must("version", &VERSION)]);
+static LIST_ACTION_TYPES: Shape =
+    Shape::Object(&[may("actionOwnerFilter", &OWNER), may("nextToken", &NEXT_TOKEN), may("regionFilter", &REGION)]);
 static DECLARE_PIPELINE: Shape = Shape::Object(&[must("pipeline", &PIPELINE), may("tags", &TAGS)]);
-static READ_PIPELINE: Shape =
-    Shape::Object(&[must("name", &NAME), may("version", &WHOLE_FROM_ONE)]);
+static READ_PIPELINE: Shape = Shape::Object(&[must("name", &NAME), may("version", &WHOLE_FROM_ONE)]);
 static PIPELINE_BY_NAME: Shape = Shape::Object(&[must("name", &NAME)]);
-static LIST_PIPELINES: Shape = Shape::Object(&[
-    may("nextToken", &NEXT_TOKEN),
-    may("maxResults", &Shape::Whole(1, 1000)),
-]);
+static LIST_PIPELINES: Shape =
+    Shape::Object(&[may("nextToken", &NEXT_TOKEN), may("maxResults", &Shape::Whole(1, 1000))]);
 static START: Shape = Shape::Object(&[
     must("name", &NAME),
-    may(
-        "variables",
-        &list(
-            &Shape::Object(&[must("name", &VARIABLE_NAME), must("value", &VARIABLE_VALUE)]),
-            1,
-            50,
-        ),
-    ),
-    may(
-        "clientRequestToken",
-        &Shape::Text(matching(128, "^[a-zA-Z0-9-]+$", token)),
-    ),
+    may("variables", &list(&Shape::Object(&[must("name", &VARIABLE_NAME), must("value", &VARIABLE_VALUE)]), 1, 50)),
+    may("clientRequestToken", &Shape::Text(matching(128, "^[a-zA-Z0-9-]+$", token))),
     may(
         "sourceRevisions",
         &list(
@@ -84,12 +61,7 @@ static START: Shape = Shape::Object(&[
                 must("actionName", &NAME),
                 must(
                     "revisionType",
-                    &Shape::OneOf(&[
-                        "COMMIT_ID",
-                        "IMAGE_DIGEST",
-                        "S3_OBJECT_VERSION_ID",
-                        "S3_OBJECT_KEY",
-                    ]),
+                    &Shape::OneOf(&["COMMIT_ID", "IMAGE_DIGEST", "S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"]),
                 ),
                 must("revisionValue", &EXTERNAL_ID),
             ]),
@@ -110,21 +82,12 @@ static RETRY: Shape = Shape::Object(&[
     must("pipelineExecutionId", &UUID),
     must("retryMode", &RETRY_MODE),
 ]);
-static READ_EXECUTION: Shape = Shape::Object(&[
-    must("pipelineName", &NAME),
-    must("pipelineExecutionId", &UUID),
-]);
+static READ_EXECUTION: Shape = Shape::Object(&[must("pipelineName", &NAME), must("pipelineExecutionId", &UUID)]);
 static LIST_EXECUTIONS: Shape = Shape::Object(&[
     must("pipelineName", &NAME),
     may("maxResults", &MAX_RESULTS),
     may("nextToken", &NEXT_TOKEN),
-    may(
-        "filter",
-        &Shape::Object(&[may(
-            "succeededInStage",
-            &Shape::Object(&[may("stageName", &NAME)]),
-        )]),
-    ),
+    may("filter", &Shape::Object(&[may("succeededInStage", &Shape::Object(&[may("stageName", &NAME)]))])),
 ]);
 static LIST_ACTIONS: Shape = Shape::Object(&[
     must("pipelineName", &NAME),
@@ -149,17 +112,10 @@ static POLL: Shape = Shape::Object(&[
     may("maxBatchSize", &WHOLE_FROM_ONE),
     may(
         "queryParam",
-        &Shape::Map {
-            key: &text(1, 50),
-            value: &Shape::Text(matching(50, "[a-zA-Z0-9_-]+", word)),
-            max: 1,
-        },
+        &Shape::Map { key: &text(1, 50), value: &Shape::Text(matching(50, "[a-zA-Z0-9_-]+", word)), max: 1 },
     ),
 ]);
-static ACKNOWLEDGE: Shape = Shape::Object(&[
-    must("jobId", &UUID),
-    must("nonce", &Shape::Text(text(1, 50))),
-]);
+static ACKNOWLEDGE: Shape = Shape::Object(&[must("jobId", &UUID), must("nonce", &Shape::Text(text(1, 50)))]);
 static JOB_BY_ID: Shape = Shape::Object(&[must("jobId", &UUID)]);
 static PUT_SUCCESS: Shape = Shape::Object(&[
     must("jobId", &UUID),
@@ -214,9 +170,7 @@ static PUT_FAILURE: Shape = Shape::Object(&[
 
 fn uuid(text: &str) -> bool {
     let groups = text.split('-').map(str::len);
-    let digits = text
-        .chars()
-        .all(|c| matches!(c, '0'..='9' | 'a'..='f' | '-'));
+    let digits = text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f' | '-'));
     digits && groups.eq([8, 4, 4, 4, 12])
 }
 

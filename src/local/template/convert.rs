@@ -17,10 +17,7 @@ pub(super) fn pipeline(mut properties: Value) -> Result<Value, String> {
         if let Some(Value::Array(disabled)) = members.remove("DisableInboundStageTransitions")
             && !disabled.is_empty()
         {
-            return Err(
-                "DisableInboundStageTransitions is not supported by the local CodePipeline"
-                    .to_owned(),
-            );
+            return Err("DisableInboundStageTransitions is not supported by the local CodePipeline".to_owned());
         }
         tags = members.remove("Tags").unwrap_or_default();
         if let Some(stores) = members.remove("ArtifactStores") {
@@ -28,9 +25,7 @@ pub(super) fn pipeline(mut properties: Value) -> Result<Value, String> {
         }
     }
     let pipeline = to_api(properties, &PIPELINE, "")?;
-    Ok(
-        json!({"pipeline": pipeline, "tags": tags.as_array().map(|tags| tags.iter().map(tag).collect::<Vec<_>>())}),
-    )
+    Ok(json!({"pipeline": pipeline, "tags": tags.as_array().map(|tags| tags.iter().map(tag).collect::<Vec<_>>())}))
 }
 
 fn tag(tag: &Value) -> Value {
@@ -41,14 +36,8 @@ fn tag(tag: &Value) -> Value {
 fn stores_by_region(stores: Value) -> Result<Value, String> {
     let mut by_region = Map::new();
     for store in stores.as_array().ok_or("ArtifactStores is not a list")? {
-        let region = store
-            .get("Region")
-            .and_then(Value::as_str)
-            .ok_or("ArtifactStores has an entry without Region")?;
-        by_region.insert(
-            region.to_owned(),
-            store.get("ArtifactStore").cloned().unwrap_or_default(),
-        );
+        let region = store.get("Region").and_then(Value::as_str).ok_or("ArtifactStores has an entry without Region")?;
+        by_region.insert(region.to_owned(), store.get("ArtifactStore").cloned().unwrap_or_default());
     }
     Ok(Value::Object(by_region))
 }
@@ -71,9 +60,7 @@ pub(super) fn to_api(value: Value, shape: &Shape, at: &str) -> Result<Value, Str
         }
         (Shape::List { of, .. }, Value::Array(items)) => {
             let items = items.into_iter().enumerate();
-            items
-                .map(|(index, item)| to_api(item, of, &format!("{at}[{index}]")))
-                .collect::<Result<_, _>>()?
+            items.map(|(index, item)| to_api(item, of, &format!("{at}[{index}]"))).collect::<Result<_, _>>()?
         }
         (Shape::Map { value: of, .. }, Value::Object(entries)) => {
             let mut converted = Map::new();
@@ -84,24 +71,15 @@ pub(super) fn to_api(value: Value, shape: &Shape, at: &str) -> Result<Value, Str
             Value::Object(converted)
         }
         (Shape::Text(_) | Shape::OneOf(_), value) => Value::String(text(&value)),
-        (Shape::Whole(..), Value::String(number)) => number
-            .parse::<i64>()
-            .map_or(Value::String(number), Value::from),
-        (Shape::Flag, Value::String(flag)) => flag
-            .parse::<bool>()
-            .map_or(Value::String(flag), Value::Bool),
+        (Shape::Whole(..), Value::String(number)) => number.parse::<i64>().map_or(Value::String(number), Value::from),
+        (Shape::Flag, Value::String(flag)) => flag.parse::<bool>().map_or(Value::String(flag), Value::Bool),
         (_, other) => other,
     })
 }
 
 fn lower_first(name: &str) -> String {
     let mut characters = name.chars();
-    characters
-        .next()
-        .map(|first| first.to_ascii_lowercase())
-        .into_iter()
-        .chain(characters)
-        .collect()
+    characters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(characters).collect()
 }
 
 #[cfg(test)]

@@ -9,23 +9,14 @@ use crate::local::error::{Answer, ErrorKind};
 use crate::local::{shape, wire};
 
 /// Declares everything. Pipelines may use the action types of any file.
-pub(in crate::local) fn declare(
-    state: &mut State,
-    found: Findings,
-    turn: &Turn<'_>,
-) -> Result<Loaded, LoadError> {
-    let mut loaded = Loaded {
-        skipped: found.skipped,
-        ..Loaded::default()
-    };
+pub(in crate::local) fn declare(state: &mut State, found: Findings, turn: &Turn<'_>) -> Result<Loaded, LoadError> {
+    let mut loaded = Loaded { skipped: found.skipped, ..Loaded::default() };
     for finding in found.action_types {
-        let id =
-            declare_action_type(state, &finding).map_err(|refused| finding.refused(&refused))?;
+        let id = declare_action_type(state, &finding).map_err(|refused| finding.refused(&refused))?;
         loaded.action_types.extend(id);
     }
     for finding in found.pipelines {
-        let name =
-            declare_pipeline(state, &finding, turn).map_err(|refused| finding.refused(&refused))?;
+        let name = declare_pipeline(state, &finding, turn).map_err(|refused| finding.refused(&refused))?;
         loaded.pipelines.push(name);
     }
     Ok(loaded)
@@ -45,23 +36,15 @@ fn declare_action_type(state: &mut State, finding: &Finding) -> Answer<Option<St
 }
 
 fn declare_pipeline(state: &mut State, finding: &Finding, turn: &Turn<'_>) -> Answer<String> {
-    let pipeline = finding
-        .input
-        .get("pipeline")
-        .cloned()
-        .unwrap_or(Value::Null);
+    let pipeline = finding.input.get("pipeline").cloned().unwrap_or(Value::Null);
     shape::violations(&pipeline, &shape::PIPELINE)?;
-    let declaration: PipelineDeclaration = serde_json::from_value(pipeline)
-        .map_err(|error| ErrorKind::Serialization.because(error.to_string()))?;
+    let declaration: PipelineDeclaration =
+        serde_json::from_value(pipeline).map_err(|error| ErrorKind::Serialization.because(error.to_string()))?;
     engine::create(state, declaration, turn).map(|created| created.name)
 }
 
 impl Finding {
     fn refused(&self, refused: &crate::local::error::ApiError) -> LoadError {
-        LoadError {
-            file: self.file.clone(),
-            resource: Some(self.resource.clone()),
-            message: refused.to_string(),
-        }
+        LoadError { file: self.file.clone(), resource: Some(self.resource.clone()), message: refused.to_string() }
     }
 }

@@ -9,11 +9,9 @@ use super::LoadError;
 
 /// Reads a file. The short tags of YAML templates (`!Ref`, `!Sub`) become the long functions.
 pub(super) fn read(file: &Path) -> Result<Value, LoadError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| LoadError::in_file(file, format!("cannot be read: {error}")))?;
-    let json = file
-        .extension()
-        .is_some_and(|extension| extension == "json");
+    let text =
+        std::fs::read_to_string(file).map_err(|error| LoadError::in_file(file, format!("cannot be read: {error}")))?;
+    let json = file.extension().is_some_and(|extension| extension == "json");
     parse(&text, json).map_err(|message| LoadError::in_file(file, message))
 }
 
@@ -21,8 +19,7 @@ fn parse(text: &str, json: bool) -> Result<Value, String> {
     if json {
         return serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"));
     }
-    let yaml: Yaml =
-        serde_norway::from_str(text).map_err(|error| format!("is not YAML: {error}"))?;
+    let yaml: Yaml = serde_norway::from_str(text).map_err(|error| format!("is not YAML: {error}"))?;
     to_json(yaml)
 }
 
@@ -40,10 +37,7 @@ fn to_json(yaml: Yaml) -> Result<Value, String> {
             }
             Value::Object(members)
         }
-        Yaml::Tagged(tagged) => long_form(
-            tagged.tag.to_string().trim_start_matches('!'),
-            to_json(tagged.value)?,
-        ),
+        Yaml::Tagged(tagged) => long_form(tagged.tag.to_string().trim_start_matches('!'), to_json(tagged.value)?),
     })
 }
 
@@ -77,8 +71,7 @@ mod tests {
 
     #[test]
     fn short_tags_become_long_functions() {
-        let text =
-            "a: !Ref B\nc: !GetAtt R.Arn\nd: !Sub '${B}-x'\ne: !If [Cond, 1, !Ref AWS::NoValue]\n";
+        let text = "a: !Ref B\nc: !GetAtt R.Arn\nd: !Sub '${B}-x'\ne: !If [Cond, 1, !Ref AWS::NoValue]\n";
         let expected = json!({
             "a": {"Ref": "B"},
             "c": {"Fn::GetAtt": ["R", "Arn"]},

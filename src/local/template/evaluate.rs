@@ -23,30 +23,18 @@ pub(super) struct Template<'a> {
 pub(super) type Evaluated = Result<Option<Value>, String>;
 
 /// Adds the action types and pipelines of one template to the findings.
-pub(super) fn collect(
-    stack: &Stack,
-    settings: &Settings,
-    findings: &mut Findings,
-) -> Result<(), LoadError> {
+pub(super) fn collect(stack: &Stack, settings: &Settings, findings: &mut Findings) -> Result<(), LoadError> {
     let resources = stack.document.get("Resources").and_then(Value::as_object);
-    let (ours, others): (Vec<_>, Vec<_>) = resources
-        .into_iter()
-        .flatten()
-        .partition(|(_, resource)| matches!(kind(resource), ACTION_TYPE | PIPELINE));
+    let (ours, others): (Vec<_>, Vec<_>) =
+        resources.into_iter().flatten().partition(|(_, resource)| matches!(kind(resource), ACTION_TYPE | PIPELINE));
     let file = stack.file.display();
-    let skipped = others
-        .iter()
-        .map(|(name, resource)| format!("{file} {name} ({})", kind(resource)));
+    let skipped = others.iter().map(|(name, resource)| format!("{file} {name} ({})", kind(resource)));
     findings.skipped.extend(skipped);
     if ours.is_empty() {
         // The parameters of a template that does not concern us need no values.
         return Ok(());
     }
-    let template = Template {
-        stack,
-        settings,
-        parameters: parameters::values(stack)?,
-    };
+    let template = Template { stack, settings, parameters: parameters::values(stack)? };
     for (name, resource) in ours {
         let Some(finding) = template.finding(name, resource)? else {
             continue;
@@ -71,11 +59,7 @@ impl Template<'_> {
             resource: Some(name.to_owned()),
             message,
         })?;
-        Ok(input.map(|input| Finding {
-            file: self.stack.file.clone(),
-            resource: name.to_owned(),
-            input,
-        }))
+        Ok(input.map(|input| Finding { file: self.stack.file.clone(), resource: name.to_owned(), input }))
     }
 
     /// The API input that a resource stands for, or `None` if its condition is false.
@@ -86,9 +70,7 @@ impl Template<'_> {
             return Ok(None);
         }
         let empty = Value::Object(Map::new());
-        let properties = self
-            .value(resource.get("Properties").unwrap_or(&empty), 0)?
-            .unwrap_or(empty);
+        let properties = self.value(resource.get("Properties").unwrap_or(&empty), 0)?.unwrap_or(empty);
         if resource.get("Type").and_then(Value::as_str) == Some(ACTION_TYPE) {
             return convert::to_api(properties, &shape::CUSTOM_ACTION_TYPE, "").map(Some);
         }
@@ -143,10 +125,7 @@ impl Template<'_> {
     pub(super) fn truth(&self, condition: &Value, depth: usize) -> Result<bool, String> {
         match self.value(condition, depth)? {
             Some(Value::Bool(truth)) => Ok(truth),
-            other => Err(format!(
-                "a condition gives {}, not true or false",
-                other.unwrap_or_default()
-            )),
+            other => Err(format!("a condition gives {}, not true or false", other.unwrap_or_default())),
         }
     }
 
@@ -159,7 +138,6 @@ impl Template<'_> {
 /// An object with the one member `Ref`, `Condition` or `Fn::…` is a function.
 fn function(members: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (name, argument) = members.iter().next().filter(|_| members.len() == 1)?;
-    let is_function =
-        name == "Ref" || name.starts_with("Fn::") || name == "Condition" && argument.is_string();
+    let is_function = name == "Ref" || name.starts_with("Fn::") || name == "Condition" && argument.is_string();
     is_function.then_some((name.as_str(), argument))
 }

@@ -34,9 +34,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Sources, LoadError> {
         let document = document::read(&file)?;
         if let Some(template) = document.get("template-file-path").and_then(Value::as_str) {
             let template = file.parent().unwrap_or(Path::new("")).join(template);
-            sources
-                .stacks
-                .push(deployment(&file, &template, &document)?);
+            sources.stacks.push(deployment(&file, &template, &document)?);
             deployed.insert(identity(&template));
         } else if document.get("Resources").is_some() {
             templates.push((file, document));
@@ -50,16 +48,8 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Sources, LoadError> {
         }
     }
     // A template that a deployment file fills in is not deployed a second time, bare.
-    for (file, document) in templates
-        .into_iter()
-        .filter(|(file, _)| !deployed.contains(&identity(file)))
-    {
-        sources.stacks.push(Stack {
-            name: stem(&file),
-            document,
-            parameters: BTreeMap::new(),
-            file,
-        });
+    for (file, document) in templates.into_iter().filter(|(file, _)| !deployed.contains(&identity(file))) {
+        sources.stacks.push(Stack { name: stem(&file), document, parameters: BTreeMap::new(), file });
     }
     Ok(sources)
 }
@@ -81,8 +71,7 @@ fn listed(paths: &[PathBuf]) -> Result<Vec<(PathBuf, bool)>, LoadError> {
 }
 
 fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
-    let failed =
-        |error: std::io::Error| LoadError::in_file(directory, format!("cannot be read: {error}"));
+    let failed = |error: std::io::Error| LoadError::in_file(directory, format!("cannot be read: {error}"));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(failed)? {
         let file = entry.map_err(failed)?.path();
@@ -100,37 +89,20 @@ fn deployment(file: &Path, template: &Path, deployment: &Value) -> Result<Stack,
         Some(Value::Object(entries)) => entries.clone(),
         None | Some(Value::Null) => serde_json::Map::new(),
         Some(_) => {
-            return Err(LoadError::in_file(
-                file,
-                "parameters is not a map of names and values",
-            ));
+            return Err(LoadError::in_file(file, "parameters is not a map of names and values"));
         }
     };
     let document = document::read(template)?;
     let declared = document.get("Parameters");
-    if let Some(name) = entries
-        .keys()
-        .find(|name| declared.and_then(|all| all.get(name.as_str())).is_none())
-    {
-        let message = format!(
-            "gives the parameter {name}, which {} does not declare",
-            template.display()
-        );
+    if let Some(name) = entries.keys().find(|name| declared.and_then(|all| all.get(name.as_str())).is_none()) {
+        let message = format!("gives the parameter {name}, which {} does not declare", template.display());
         return Err(LoadError::in_file(file, message));
     }
-    Ok(Stack {
-        file: file.to_owned(),
-        name: stem(file),
-        document,
-        parameters: entries.into_iter().collect(),
-    })
+    Ok(Stack { file: file.to_owned(), name: stem(file), document, parameters: entries.into_iter().collect() })
 }
 
 fn stem(file: &Path) -> String {
-    file.file_stem().map_or_else(
-        || "local".to_owned(),
-        |stem| stem.to_string_lossy().into_owned(),
-    )
+    file.file_stem().map_or_else(|| "local".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
 fn identity(file: &Path) -> PathBuf {

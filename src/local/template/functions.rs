@@ -7,15 +7,8 @@ use super::evaluate::{Evaluated, Template};
 use super::parameters::text;
 
 /// The properties that name a resource, across the resource types that pipelines refer to.
-const NAME_PROPERTIES: [&str; 7] = [
-    "Name",
-    "BucketName",
-    "RoleName",
-    "FunctionName",
-    "TopicName",
-    "QueueName",
-    "ProjectName",
-];
+const NAME_PROPERTIES: [&str; 7] =
+    ["Name", "BucketName", "RoleName", "FunctionName", "TopicName", "QueueName", "ProjectName"];
 
 impl Template<'_> {
     /// Calls a function.
@@ -62,18 +55,13 @@ impl Template<'_> {
                 for step in &path {
                     found = found.and_then(|inside| inside.get(step.as_str()));
                 }
-                found
-                    .cloned()
-                    .ok_or_else(|| format!("Mappings have nothing at {}", path.join(".")))
+                found.cloned().ok_or_else(|| format!("Mappings have nothing at {}", path.join(".")))
             }
             ("Fn::ToJsonString", ..) => Ok(Value::String(argument.to_string())),
-            ("Fn::ImportValue", ..) => Err(
-                "Fn::ImportValue needs a deployed stack; use a parameter for the local run"
-                    .to_owned(),
-            ),
-            ("Fn::Equals" | "Fn::Join" | "Fn::Split" | "Fn::Select" | "Fn::FindInMap", ..) => {
-                Err(malformed())
+            ("Fn::ImportValue", ..) => {
+                Err("Fn::ImportValue needs a deployed stack; use a parameter for the local run".to_owned())
             }
+            ("Fn::Equals" | "Fn::Join" | "Fn::Split" | "Fn::Select" | "Fn::FindInMap", ..) => Err(malformed()),
             _ => Err(format!(
                 "the function {name} is not supported; if it is meant for a pipeline action, CloudFormation wants it \
                  inside a string of JSON"
@@ -104,14 +92,10 @@ impl Template<'_> {
     /// The name of a resource: what it is given, or a generated one. S3 bucket names are lower case.
     fn physical_name(&self, resource: &str, depth: usize) -> Result<String, String> {
         let Some(declared) = self.declared(resource) else {
-            return Err(format!(
-                "'{resource}' is neither a parameter nor a resource of the template"
-            ));
+            return Err(format!("'{resource}' is neither a parameter nor a resource of the template"));
         };
         for property in NAME_PROPERTIES {
-            let given = declared
-                .get("Properties")
-                .and_then(|properties| properties.get(property));
+            let given = declared.get("Properties").and_then(|properties| properties.get(property));
             if let Some(given) = given
                 && let Some(name) = self.value(given, depth)?
             {
@@ -120,11 +104,7 @@ impl Template<'_> {
         }
         let generated = self.generated_name(resource);
         let bucket = declared.get("Type").and_then(Value::as_str) == Some("AWS::S3::Bucket");
-        Ok(if bucket {
-            generated.to_lowercase()
-        } else {
-            generated
-        })
+        Ok(if bucket { generated.to_lowercase() } else { generated })
     }
 
     fn declared(&self, resource: &str) -> Option<&Value> {
@@ -136,28 +116,20 @@ impl Template<'_> {
         let part = |index: usize| argument.get(index).map(text).unwrap_or_default();
         let (resource, attribute) = (part(0), part(1));
         let name = self.physical_name(&resource, depth)?;
-        let kind = self
-            .declared(&resource)
-            .and_then(|declared| declared.get("Type"))
-            .map(text)
-            .unwrap_or_default();
+        let kind = self.declared(&resource).and_then(|declared| declared.get("Type")).map(text).unwrap_or_default();
         let (region, account) = (&self.settings.region, &self.settings.account_id);
         let service = kind.split("::").nth(1).unwrap_or_default().to_lowercase();
-        Ok(Some(Value::String(
-            match (kind.as_str(), attribute.as_str()) {
-                ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{account}:role/{name}"),
-                ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{name}"),
-                (PIPELINE, "Version") => "1".to_owned(),
-                (_, "Arn") => format!("arn:aws:{service}:{region}:{account}:{name}"),
-                _ => format!("{name}.{attribute}"),
-            },
-        )))
+        Ok(Some(Value::String(match (kind.as_str(), attribute.as_str()) {
+            ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{account}:role/{name}"),
+            ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{name}"),
+            (PIPELINE, "Version") => "1".to_owned(),
+            (_, "Arn") => format!("arn:aws:{service}:{region}:{account}:{name}"),
+            _ => format!("{name}.{attribute}"),
+        })))
     }
 
     fn choose(&self, argument: &Value, depth: usize) -> Evaluated {
-        let (Some(condition), Some(yes), Some(no)) =
-            (argument.get(0), argument.get(1), argument.get(2))
-        else {
+        let (Some(condition), Some(yes), Some(no)) = (argument.get(0), argument.get(1), argument.get(2)) else {
             return Err("Fn::If takes a condition and two values".to_owned());
         };
         let holds = self.condition(condition.as_str().unwrap_or_default(), depth)?;
@@ -165,13 +137,8 @@ impl Template<'_> {
     }
 
     fn combine(&self, name: &str, argument: &Value, depth: usize) -> Evaluated {
-        let conditions = argument
-            .as_array()
-            .ok_or_else(|| format!("{name} takes a list of conditions"))?;
-        let truths: Result<Vec<bool>, String> = conditions
-            .iter()
-            .map(|one| self.truth(one, depth))
-            .collect();
+        let conditions = argument.as_array().ok_or_else(|| format!("{name} takes a list of conditions"))?;
+        let truths: Result<Vec<bool>, String> = conditions.iter().map(|one| self.truth(one, depth)).collect();
         let truths = truths?;
         Ok(Some(json!(match name {
             "Fn::Not" => !truths.iter().all(|truth| *truth),
@@ -184,18 +151,13 @@ impl Template<'_> {
     fn substitute(&self, argument: &Value, depth: usize) -> Evaluated {
         let (pattern, own) = match argument {
             Value::String(pattern) => (pattern.as_str(), None),
-            Value::Array(parts) => (
-                parts.first().and_then(Value::as_str).unwrap_or_default(),
-                parts.get(1),
-            ),
+            Value::Array(parts) => (parts.first().and_then(Value::as_str).unwrap_or_default(), parts.get(1)),
             _ => return Err("Fn::Sub takes a string, or a string and a map".to_owned()),
         };
         let mut result = String::new();
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once("${") {
-            let (name, after) = after
-                .split_once('}')
-                .ok_or("Fn::Sub has a ${ without an end")?;
+            let (name, after) = after.split_once('}').ok_or("Fn::Sub has a ${ without an end")?;
             result.push_str(before);
             if let Some(literal) = name.strip_prefix('!') {
                 result.push_str(&format!("${{{literal}}}"));

@@ -47,11 +47,7 @@ impl fmt::Display for LoadError {
 
 impl LoadError {
     fn in_file(file: &Path, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            resource: None,
-            message: message.into(),
-        }
+        Self { file: file.to_owned(), resource: None, message: message.into() }
     }
 }
 
@@ -92,20 +88,12 @@ pub(super) fn read(
     let sources = files::find(paths)?;
     findings.skipped = sources.skipped;
     for (file, input) in sources.pipelines {
-        findings.pipelines.push(Finding {
-            file,
-            resource: "pipeline".to_owned(),
-            input,
-        });
+        findings.pipelines.push(Finding { file, resource: "pipeline".to_owned(), input });
     }
     for mut stack in sources.stacks {
         let declared = stack.document.get("Parameters").and_then(Value::as_object);
         let declares = |name: &str| declared.is_some_and(|declared| declared.contains_key(name));
-        let overrides: Vec<_> = parameters
-            .iter()
-            .filter(|(name, _)| declares(name))
-            .cloned()
-            .collect();
+        let overrides: Vec<_> = parameters.iter().filter(|(name, _)| declares(name)).cloned().collect();
         for (name, value) in overrides {
             unused.remove(name.as_str());
             stack.parameters.insert(name, Value::String(value));

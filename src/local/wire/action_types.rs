@@ -64,9 +64,7 @@ pub(in crate::local) fn from_input(input: Value) -> Answer<(ActionType, Value)> 
 
 pub(super) fn delete(state: &mut State, input: Value, _: &Turn<'_>) -> Answer<Value> {
     let named: Named = read(input)?;
-    state
-        .types
-        .delete(&custom(named.category, named.provider, named.version));
+    state.types.delete(&custom(named.category, named.provider, named.version));
     Ok(json!({}))
 }
 
@@ -74,19 +72,10 @@ pub(super) fn list(state: &mut State, input: Value, _: &Turn<'_>) -> Answer<Valu
     let listing: Listing = read(input)?;
     let owner = listing.action_owner_filter;
     let wanted = |known: &&ActionType| owner.as_ref().is_none_or(|owner| known.id.owner == *owner);
-    let items = state
-        .types
-        .all()
-        .filter(wanted)
-        .map(|known| (known.id.to_string(), json!(known)));
+    let items = state.types.all().filter(wanted).map(|known| (known.id.to_string(), json!(known)));
     page(items.collect(), &listing.page, ("actionTypes", PAGE))
 }
 
 fn custom(category: String, provider: String, version: String) -> ActionTypeId {
-    ActionTypeId {
-        category,
-        owner: "Custom".to_owned(),
-        provider,
-        version,
-    }
+    ActionTypeId { category, owner: "Custom".to_owned(), provider, version }
 }

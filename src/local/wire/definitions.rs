@@ -46,15 +46,8 @@ pub(super) fn read(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<V
     let pipeline = engine::find(state, &wanted.name, turn)?;
     let newest = pipeline.declaration();
     let version = wanted.version.unwrap_or(newest.version);
-    let Some(declaration) = pipeline
-        .versions
-        .iter()
-        .find(|known| known.version == version)
-    else {
-        let message = format!(
-            "Pipeline '{}' does not have a version {version}",
-            wanted.name
-        );
+    let Some(declaration) = pipeline.versions.iter().find(|known| known.version == version) else {
+        let message = format!("Pipeline '{}' does not have a version {version}", wanted.name);
         return Err(ErrorKind::PipelineVersionNotFound.because(message));
     };
     Ok(json!({

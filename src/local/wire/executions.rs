@@ -8,8 +8,7 @@ use super::pages::{Page, page};
 use super::read as decode;
 use crate::local::definition::RetryMode;
 use crate::local::engine::{
-    self, Execution, RetryRequest, SourceOverride, StageStatus, StartRequest, State, StopRequest,
-    Turn,
+    self, Execution, RetryRequest, SourceOverride, StageStatus, StartRequest, State, StopRequest, Turn,
 };
 use crate::local::error::{Answer, ErrorKind};
 
@@ -79,11 +78,7 @@ pub(super) fn start(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<
     let mut request = StartRequest::by("StartPipelineExecution", &wanted.name);
     // AWS names the caller here; nobody signs in to the local CodePipeline.
     request.trigger.trigger_detail = format!("arn:aws:iam::{}:root", turn.settings.account_id);
-    request.variables = wanted
-        .variables
-        .into_iter()
-        .map(|v| (v.name, v.value))
-        .collect();
+    request.variables = wanted.variables.into_iter().map(|v| (v.name, v.value)).collect();
     request.client_token = wanted.client_request_token;
     request.overrides = wanted.source_revisions;
     let id = engine::start(state, request, turn)?;
@@ -119,13 +114,9 @@ pub(super) fn read(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<V
     let wanted: Named = decode(input)?;
     let pipeline = engine::find(state, &wanted.pipeline_name, turn)?;
     let id = &wanted.pipeline_execution_id;
-    let execution = pipeline
-        .execution(id)
-        .ok_or_else(|| unknown(id, &wanted.pipeline_name))?;
+    let execution = pipeline.execution(id).ok_or_else(|| unknown(id, &wanted.pipeline_name))?;
     let variables = execution.variables.iter();
-    let variables: Vec<Value> = variables
-        .map(|(name, value)| json!({"name": name, "resolvedValue": value}))
-        .collect();
+    let variables: Vec<Value> = variables.map(|(name, value)| json!({"name": name, "resolvedValue": value})).collect();
     Ok(json!({"pipelineExecution": {
         "pipelineName": wanted.pipeline_name,
         "pipelineVersion": execution.declaration.version,
@@ -143,22 +134,11 @@ pub(super) fn read(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<V
 pub(super) fn list(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
     let listing: Listing = decode(input)?;
     let pipeline = engine::find(state, &listing.pipeline_name, turn)?;
-    let stage = listing
-        .filter
-        .and_then(|f| f.succeeded_in_stage)
-        .and_then(|s| s.stage_name);
-    let wanted = |execution: &&Execution| {
-        stage
-            .as_ref()
-            .is_none_or(|stage| succeeded_in(execution, stage))
-    };
+    let stage = listing.filter.and_then(|f| f.succeeded_in_stage).and_then(|s| s.stage_name);
+    let wanted = |execution: &&Execution| stage.as_ref().is_none_or(|stage| succeeded_in(execution, stage));
     let newest_first = pipeline.executions.iter().rev().filter(wanted);
     let items = newest_first.map(|execution| (execution.id.clone(), summary(execution)));
-    page(
-        items.collect(),
-        &listing.page,
-        ("pipelineExecutionSummaries", PAGE),
-    )
+    page(items.collect(), &listing.page, ("pipelineExecutionSummaries", PAGE))
 }
 
 /// The refusal for an execution that does not exist.
@@ -188,12 +168,8 @@ fn summary(execution: &Execution) -> Value {
 }
 
 fn source_revisions(execution: &Execution) -> Value {
-    let sources = execution
-        .actions
-        .iter()
-        .filter(|a| a.declaration.action_type_id.category == "Source");
-    let revisions =
-        sources.flat_map(|action| action.outputs.iter().map(move |output| (action, output)));
+    let sources = execution.actions.iter().filter(|a| a.declaration.action_type_id.category == "Source");
+    let revisions = sources.flat_map(|action| action.outputs.iter().map(move |output| (action, output)));
     let known = revisions.filter(|(_, output)| output.revision.is_some());
     known
         .map(|(action, output)| {
@@ -207,10 +183,7 @@ fn source_revisions(execution: &Execution) -> Value {
 }
 
 fn artifact_revisions(execution: &Execution) -> Value {
-    let known = execution
-        .artifacts
-        .values()
-        .filter(|artifact| artifact.revision.is_some());
+    let known = execution.artifacts.values().filter(|artifact| artifact.revision.is_some());
     known
         .map(|artifact| {
             json!({

@@ -7,12 +7,8 @@ use super::executions::unknown;
 use super::output::{artifact_details, time};
 use super::pages::{Page, page};
 use super::read as decode;
-use crate::local::definition::{
-    ActionDeclaration, PipelineStage, RegisteredTypes, masked_configuration,
-};
-use crate::local::engine::{
-    self, ActionExecution, Execution, Pipeline, StageRun, StageStatus, State, Turn,
-};
+use crate::local::definition::{ActionDeclaration, PipelineStage, RegisteredTypes, masked_configuration};
+use crate::local::engine::{self, ActionExecution, Execution, Pipeline, StageRun, StageStatus, State, Turn};
 use crate::local::error::Answer;
 
 /// The largest page of ListActionExecutions (API reference: 1 to 100).
@@ -51,9 +47,7 @@ pub(super) fn pipeline_state(state: &mut State, input: Value, turn: &Turn<'_>) -
     let pipeline = engine::find(state, &named.name, turn)?;
     let declaration = pipeline.declaration();
     let stages = declaration.stages.iter();
-    let stages: Vec<Value> = stages
-        .map(|stage| stage_state(pipeline, stage, &state.types))
-        .collect();
+    let stages: Vec<Value> = stages.map(|stage| stage_state(pipeline, stage, &state.types)).collect();
     Ok(json!({
         "pipelineName": named.name,
         "pipelineVersion": declaration.version,
@@ -64,10 +58,7 @@ pub(super) fn pipeline_state(state: &mut State, input: Value, turn: &Turn<'_>) -
 }
 
 fn stage_state(pipeline: &Pipeline, stage: &PipelineStage, types: &RegisteredTypes) -> Value {
-    let latest = pipeline
-        .latest
-        .get(&stage.name)
-        .and_then(|id| pipeline.execution(id));
+    let latest = pipeline.latest.get(&stage.name).and_then(|id| pipeline.execution(id));
     let run = latest.and_then(|execution| run_of(execution, &stage.name));
     let inbound: Vec<Value> = pipeline
         .executions
@@ -76,9 +67,7 @@ fn stage_state(pipeline: &Pipeline, stage: &PipelineStage, types: &RegisteredTyp
         .map(|execution| json!({"pipelineExecutionId": execution.id, "status": "InProgress", "type": "STANDARD"}))
         .collect();
     let actions = stage.actions.iter();
-    let actions: Vec<Value> = actions
-        .map(|action| action_state(latest.zip(run), action, types))
-        .collect();
+    let actions: Vec<Value> = actions.map(|action| action_state(latest.zip(run), action, types)).collect();
     json!({
         "stageName": stage.name,
         // The oldest comes in next; in SUPERSEDED mode there is only one.
@@ -100,11 +89,7 @@ fn stage_state(pipeline: &Pipeline, stage: &PipelineStage, types: &RegisteredTyp
 }
 
 fn run_of<'a>(execution: &'a Execution, stage: &str) -> Option<&'a StageRun> {
-    let index = execution
-        .declaration
-        .stages
-        .iter()
-        .position(|declared| declared.name == stage)?;
+    let index = execution.declaration.stages.iter().position(|declared| declared.name == stage)?;
     execution.stages.get(index)
 }
 
@@ -117,15 +102,8 @@ fn action_state(
         let index = run.current.get(&declared.name)?;
         execution.actions.get(*index)
     });
-    let entity = types
-        .find(&declared.action_type_id)
-        .and_then(|known| known.settings.entity_url_template.clone());
-    let revised = action.and_then(|action| {
-        action
-            .outputs
-            .first()
-            .and_then(|output| output.revision.clone())
-    });
+    let entity = types.find(&declared.action_type_id).and_then(|known| known.settings.entity_url_template.clone());
+    let revised = action.and_then(|action| action.outputs.first().and_then(|output| output.revision.clone()));
     json!({
         "actionName": declared.name,
         "currentRevision": action.zip(revised).map(|(action, revision)| json!({
@@ -160,39 +138,23 @@ pub(super) fn list_actions(state: &mut State, input: Value, turn: &Turn<'_>) -> 
     let listing: Listing = decode(input)?;
     let pipeline = engine::find(state, &listing.pipeline_name, turn)?;
     let filter = listing.filter;
-    let wanted = filter.pipeline_execution_id.or(filter
-        .latest_in_pipeline_execution
-        .map(|l| l.pipeline_execution_id));
+    let wanted = filter.pipeline_execution_id.or(filter.latest_in_pipeline_execution.map(|l| l.pipeline_execution_id));
     if let Some(id) = &wanted
         && pipeline.execution(id).is_none()
     {
         return Err(unknown(id, &listing.pipeline_name));
     }
-    let executions = pipeline
-        .executions
-        .iter()
-        .filter(|e| wanted.as_ref().is_none_or(|id| e.id == *id));
-    let mut actions: Vec<_> = executions
-        .flat_map(|e| e.actions.iter().map(move |a| (e, a)))
-        .collect();
+    let executions = pipeline.executions.iter().filter(|e| wanted.as_ref().is_none_or(|id| e.id == *id));
+    let mut actions: Vec<_> = executions.flat_map(|e| e.actions.iter().map(move |a| (e, a))).collect();
     // Newest first, as on AWS; the sort keeps the order of what started in the same moment.
     actions.reverse();
     actions.sort_by_key(|(_, action)| std::cmp::Reverse(action.started));
-    let items = actions
-        .into_iter()
-        .map(|(execution, action)| (action.id.clone(), detail(execution, action, (state, turn))));
-    page(
-        items.collect(),
-        &listing.page,
-        ("actionExecutionDetails", PAGE),
-    )
+    let items =
+        actions.into_iter().map(|(execution, action)| (action.id.clone(), detail(execution, action, (state, turn))));
+    page(items.collect(), &listing.page, ("actionExecutionDetails", PAGE))
 }
 
-fn detail(
-    execution: &Execution,
-    action: &ActionExecution,
-    (state, turn): (&State, &Turn<'_>),
-) -> Value {
+fn detail(execution: &Execution, action: &ActionExecution, (state, turn): (&State, &Turn<'_>)) -> Value {
     let declared = &action.declaration;
     let masked = |configuration| masked_configuration(declared, configuration, &state.types);
     json!({

@@ -102,9 +102,7 @@ pub(super) fn put_success(state: &mut State, input: Value, turn: &Turn<'_>) -> A
         continuation: put.continuation_token,
         progress: progress.unwrap_or_default(),
         variables: put.output_variables,
-        revision: put
-            .current_revision
-            .map(|found| (found.revision, found.revision_summary)),
+        revision: put.current_revision.map(|found| (found.revision, found.revision_summary)),
     };
     engine::put_success(state, &put.job_id, report, turn)?;
     Ok(json!({}))
@@ -126,10 +124,7 @@ fn job(state: &State, id: &str, turn: &Turn<'_>) -> Answer<Value> {
     let (job, execution, action) = engine::job_context(state, id)?;
     let name = &execution.declaration.name;
     let credentials = &turn.settings.job_credentials;
-    let token = credentials
-        .session_token
-        .as_ref()
-        .map(|token| token.expose_secret());
+    let token = credentials.session_token.as_ref().map(|token| token.expose_secret());
     Ok(json!({
         "id": job.id,
         "nonce": job.nonce.to_string(),

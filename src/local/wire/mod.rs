@@ -43,10 +43,7 @@ type Operation = fn(&mut State, Value, &Turn<'_>) -> Answer<Value>;
 
 /// The router; every path and method leads to the same place, so that nothing is ever answered with a bare 404.
 pub(super) fn router(local: Arc<Local>) -> Router {
-    Router::new()
-        .fallback(respond)
-        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
-        .with_state(local)
+    Router::new().fallback(respond).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(local)
 }
 
 async fn respond(
@@ -54,12 +51,8 @@ async fn respond(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|value| value.to_str().ok());
-    let operation = target
-        .and_then(|target| target.strip_prefix(TARGET_PREFIX))
-        .unwrap_or_default();
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    let operation = target.and_then(|target| target.strip_prefix(TARGET_PREFIX)).unwrap_or_default();
     let answer = match body {
         Ok(body) => answer(&local, operation, &body),
         Err(rejected) => Err(ErrorKind::Serialization.because(rejected.body_text())),
@@ -69,16 +62,10 @@ async fn respond(
         Err(error) => {
             tracing::debug!(operation, %error, "refused");
             let name = error.kind.to_string();
-            (
-                StatusCode::BAD_REQUEST,
-                json!({"__type": name, "message": error.message}),
-            )
+            (StatusCode::BAD_REQUEST, json!({"__type": name, "message": error.message}))
         }
     };
-    let headers = [
-        (header::CONTENT_TYPE.as_str(), MEDIA_TYPE.to_owned()),
-        ("x-amzn-requestid", local.dice.uuid()),
-    ];
+    let headers = [(header::CONTENT_TYPE.as_str(), MEDIA_TYPE.to_owned()), ("x-amzn-requestid", local.dice.uuid())];
     (status, headers, body.to_string()).into_response()
 }
 
@@ -90,9 +77,7 @@ fn answer(local: &Local, operation: &str, body: &[u8]) -> Answer<Value> {
     let body = if body.is_empty() { b"{}" } else { body };
     let input: Value = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     shape::violations(&input, shape)?;
-    local
-        .change(|state, turn| run(state, input, turn))
-        .map(output::without_nulls)
+    local.change(|state, turn| run(state, input, turn)).map(output::without_nulls)
 }
 
 fn find(operation: &str) -> Option<Operation> {

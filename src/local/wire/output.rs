@@ -8,9 +8,7 @@ use crate::local::engine::Artifact;
 
 /// A timestamp in the protocol's form: epoch seconds with a fraction.
 pub(super) fn time(at: SystemTime) -> Value {
-    let millis = at
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis());
+    let millis = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     // An epoch in milliseconds has 13 digits; an f64 holds 15.
     #[expect(clippy::cast_precision_loss, reason = "13 digits fit")]
     let seconds = millis as f64 / 1000.0;

@@ -12,16 +12,8 @@ fn a_version_pins_its_view_before_anything_is_created() {
     assert_eq!(world.state(&orders), State::Creating);
     let version = world.stage.version(&orders).unwrap();
     assert_eq!(version.view[&service("billing")], billing.version);
-    assert_eq!(
-        version.wiring[&service("billing")].outputs["Url"],
-        ready(&billing).outputs["Url"]
-    );
-    assert!(
-        world
-            .stage
-            .pins_of(&billing)
-            .contains(&reach::Pin::InViewOf(orders))
-    );
+    assert_eq!(version.wiring[&service("billing")].outputs["Url"], ready(&billing).outputs["Url"]);
+    assert!(world.stage.pins_of(&billing).contains(&reach::Pin::InViewOf(orders)));
 }
 
 #[test]
@@ -32,10 +24,7 @@ fn ordinals_grow_and_names_are_unique() {
     assert_ne!(first, second);
     let ordinal = |of| world.stage.version(of).unwrap().ordinal;
     assert!(ordinal(&first) < ordinal(&second));
-    assert_eq!(
-        world.stage.version(&first).unwrap().stack.name,
-        format!("test-orders-{}", first.version)
-    );
+    assert_eq!(world.stage.version(&first).unwrap().stack.name, format!("test-orders-{}", first.version));
 }
 
 #[test]
@@ -56,10 +45,7 @@ fn a_repeated_job_keeps_the_wiring_of_its_beginning() {
     let orders = world.begin(&request).unwrap();
     world.live("billing", "b2", &[]);
     world.begin(&request).unwrap();
-    assert_eq!(
-        world.stage.version(&orders).unwrap().wiring[&service("billing")].version,
-        old.version
-    );
+    assert_eq!(world.stage.version(&orders).unwrap().wiring[&service("billing")].version, old.version);
 }
 
 #[test]
@@ -71,10 +57,7 @@ fn a_retried_pipeline_stage_makes_a_new_blue_and_abandons_the_older() {
     let second = world.begin(&request).unwrap();
     assert_ne!(first, second);
     assert_eq!(world.state(&first), State::Abandoned);
-    assert_eq!(
-        world.stage.made_by(&service("orders"), "o1").unwrap().id,
-        second.version
-    );
+    assert_eq!(world.stage.made_by(&service("orders"), "o1").unwrap().id, second.version);
 }
 
 #[test]
@@ -120,9 +103,7 @@ fn an_output_that_is_not_there_is_refused_with_those_that_are() {
     let mut world = World::new();
     world.live("billing", "b1", &[]);
     let mut request = world.request("orders", "o1", &["billing"]);
-    request
-        .wired_to
-        .insert(service("billing"), BTreeSet::from(["Uri".to_owned()]));
+    request.wired_to.insert(service("billing"), BTreeSet::from(["Uri".to_owned()]));
     let refused = world.begin(&request).unwrap_err();
     assert!(matches!(refused, Refusal::UnknownOutput { available, .. } if available == ["Url"]));
 }
@@ -134,9 +115,7 @@ fn a_circle_is_spelled_out() {
     world.live("billing", "b1", &["orders"]);
     world.live("inventory", "i1", &["billing"]);
     let request = world.request("orders", "o2", &["inventory"]);
-    let path = ["orders", "inventory", "billing", "orders"]
-        .map(service)
-        .to_vec();
+    let path = ["orders", "inventory", "billing", "orders"].map(service).to_vec();
     assert_eq!(world.begin(&request), Err(Refusal::Circle { path }));
 }
 
@@ -167,17 +146,8 @@ fn a_stack_that_is_ready_too_late_is_told_why_it_was_given_up() {
     let mut world = World::new();
     let request = world.request("orders", "o1", &[]);
     let orders = world.begin(&request).unwrap();
-    twice(&mut world.stage, |stage| {
-        stage.abandon(&orders, "it was superseded", 5)
-    })
-    .unwrap();
-    let given_up = Refusal::Abandoned {
-        of: orders.clone(),
-        because: "it was superseded".to_owned(),
-    };
-    assert_eq!(
-        world.stage.blue_ready(&orders, &ready(&orders)),
-        Err(given_up.clone())
-    );
+    twice(&mut world.stage, |stage| stage.abandon(&orders, "it was superseded", 5)).unwrap();
+    let given_up = Refusal::Abandoned { of: orders.clone(), because: "it was superseded".to_owned() };
+    assert_eq!(world.stage.blue_ready(&orders, &ready(&orders)), Err(given_up.clone()));
     assert_eq!(world.begin(&request), Err(given_up));
 }

@@ -12,17 +12,14 @@ fn tested(world: &mut World, execution: &str) -> VersionRef {
 
 fn begin(world: &mut World, of: &VersionRef) {
     let terms = world.terms(OnSkew::Block);
-    twice(&mut world.stage, |stage| {
-        stage.begin_promotion(of, &seen(of), terms)
-    })
-    .unwrap();
+    twice(&mut world.stage, |stage| stage.begin_promotion(of, &seen(of), terms)).unwrap();
 }
 
 fn turn(world: &mut World, of: &VersionRef, on: bool) -> Result<(), Refusal> {
     twice(&mut world.stage, |stage| stage.turn_green(of, on))?;
-    twice(&mut world.stage, |stage| {
-        stage.turned_green(of, on, Some("turned"), 7)
-    })
+    let before = world.stage.version(of).unwrap().stack.changed_at.clone();
+    let turned = Turned { on, changed_before: before.as_deref(), changed_at: Some("turned"), at: 7 };
+    twice(&mut world.stage, |stage| stage.turned_green(of, &turned))
 }
 
 fn live(world: &mut World, execution: &str) -> VersionRef {
@@ -53,24 +50,14 @@ fn nobody_gets_events_before_the_old_version_has_stopped() {
     let old = live(&mut world, "o1");
     let new = tested(&mut world, "o2");
     begin(&mut world, &new);
-    let second = Refusal::SecondSubscriber {
-        of: new.clone(),
-        other: old.clone(),
-    };
+    let second = Refusal::SecondSubscriber { of: new.clone(), other: old.clone() };
     assert_eq!(turn(&mut world, &new, true), Err(second.clone()));
     twice(&mut world.stage, |stage| stage.turn_green(&old, false)).unwrap();
     assert_eq!(green(&world, &old), Some(Green::TurningOff));
-    assert_eq!(
-        turn(&mut world, &new, true),
-        Err(second),
-        "it may still get them"
-    );
+    assert_eq!(turn(&mut world, &new, true), Err(second), "it may still get them");
     turn(&mut world, &old, false).unwrap();
     turn(&mut world, &new, true).unwrap();
-    assert_eq!(
-        (green(&world, &old), green(&world, &new)),
-        (Some(Green::Off), Some(Green::On))
-    );
+    assert_eq!((green(&world, &old), green(&world, &new)), (Some(Green::Off), Some(Green::On)));
 }
 
 #[test]
@@ -80,13 +67,7 @@ fn a_version_goes_live_only_once_it_gets_the_events() {
     begin(&mut world, &orders);
     let terms = world.terms(OnSkew::Block);
     let refused = world.stage.finish_promotion(&orders, terms).unwrap_err();
-    assert!(matches!(
-        refused,
-        Refusal::WrongState {
-            state: State::Promoting,
-            ..
-        }
-    ));
+    assert!(matches!(refused, Refusal::WrongState { state: State::Promoting, .. }));
     turn(&mut world, &orders, true).unwrap();
     world.stage.finish_promotion(&orders, terms).unwrap();
 }
@@ -98,10 +79,7 @@ fn our_own_change_of_the_parameter_is_not_a_change_from_outside() {
     begin(&mut world, &orders);
     turn(&mut world, &orders, true).unwrap();
     turn(&mut world, &orders, false).unwrap();
-    let now = StackSeen {
-        changed_at: Some("turned".to_owned()),
-        ..seen(&orders)
-    };
+    let now = StackSeen { changed_at: Some("turned".to_owned()), ..seen(&orders) };
     let terms = world.terms(OnSkew::Block);
     assert_eq!(world.stage.begin_promotion(&orders, &now, terms), Ok(()));
 }

@@ -1,9 +1,12 @@
 //! Every transition, every refusal, and "twice changes nothing".
 
+mod attempt;
 mod barrier;
 mod begin;
+mod disturbance;
 mod green;
 mod promote;
+mod random;
 mod reaching;
 mod reserve;
 mod retire;
@@ -27,19 +30,11 @@ pub(super) fn service(name: &str) -> ServiceName {
 
 impl World {
     pub(super) fn new() -> Self {
-        Self {
-            stage: Stage::empty("test".parse().unwrap()),
-            clock: 1_000,
-        }
+        Self { stage: Stage::empty("test".parse().unwrap()), clock: 1_000 }
     }
 
     /// A request of pipeline execution `execution` of the service's own pipeline, wired to the `Url` of `wired_to`.
-    pub(super) fn request(
-        &mut self,
-        name: &str,
-        execution: &str,
-        wired_to: &[&str],
-    ) -> BlueRequest {
+    pub(super) fn request(&mut self, name: &str, execution: &str, wired_to: &[&str]) -> BlueRequest {
         self.clock += 1;
         let wire = |dependency: &&str| (service(dependency), BTreeSet::from(["Url".to_owned()]));
         BlueRequest {
@@ -62,10 +57,7 @@ impl World {
 
     pub(super) fn begin(&mut self, request: &BlueRequest) -> Result<VersionRef, Refusal> {
         let version = twice(&mut self.stage, |stage| stage.begin_blue(request))?;
-        Ok(VersionRef {
-            service: request.service.clone(),
-            version,
-        })
+        Ok(VersionRef { service: request.service.clone(), version })
     }
 
     pub(super) fn make_ready(&mut self, of: &VersionRef) {
@@ -84,10 +76,7 @@ impl World {
     pub(super) fn pass(&mut self, of: &VersionRef) {
         let run = run_of(of);
         let at = self.clock;
-        twice(&mut self.stage, |stage| {
-            stage.run_started(of, &run, &BTreeMap::new(), at)
-        })
-        .unwrap();
+        twice(&mut self.stage, |stage| stage.run_started(of, &run, &BTreeMap::new(), at)).unwrap();
         twice(&mut self.stage, |stage| stage.run_passed(of, &run, at)).unwrap();
     }
 
@@ -100,9 +89,7 @@ impl World {
     pub(super) fn promote(&mut self, of: &VersionRef, on_skew: OnSkew) -> Result<(), Refusal> {
         let terms = self.terms(on_skew);
         let seen = seen(of);
-        twice(&mut self.stage, |stage| {
-            stage.begin_promotion(of, &seen, terms)
-        })?;
+        twice(&mut self.stage, |stage| stage.begin_promotion(of, &seen, terms))?;
         twice(&mut self.stage, |stage| stage.finish_promotion(of, terms))
     }
 
@@ -113,11 +100,7 @@ impl World {
     }
 
     pub(super) fn terms(&self, on_skew: OnSkew) -> Promotion {
-        Promotion {
-            on_skew,
-            keep: 1,
-            at: self.clock,
-        }
+        Promotion { on_skew, keep: 1, at: self.clock }
     }
 
     pub(super) fn state(&self, of: &VersionRef) -> State {
@@ -125,9 +108,7 @@ impl World {
     }
 
     pub(super) fn live_version(&self, name: &str) -> Option<VersionId> {
-        self.stage
-            .live(&service(name))
-            .map(|version| version.id.clone())
+        self.stage.live(&service(name)).map(|version| version.id.clone())
     }
 }
 
@@ -139,20 +120,14 @@ pub(super) fn ready(of: &VersionRef) -> BlueReady {
     BlueReady {
         stack_id: format!("stack/{of}"),
         changed_at: Some("then".to_owned()),
-        outputs: BTreeMap::from([(
-            "Url".to_owned(),
-            format!("http://{}/{}", of.service, of.version),
-        )]),
+        outputs: BTreeMap::from([("Url".to_owned(), format!("http://{}/{}", of.service, of.version))]),
         at: 1_000,
     }
 }
 
 /// The stack exactly as [`ready`] said it was.
 pub(super) fn seen(of: &VersionRef) -> StackSeen {
-    StackSeen {
-        id: format!("stack/{of}"),
-        changed_at: Some("then".to_owned()),
-    }
+    StackSeen { id: format!("stack/{of}"), changed_at: Some("then".to_owned()) }
 }
 
 /// Applies the transition, and again to its own result, which must change nothing and answer the same. A refused
@@ -164,11 +139,7 @@ pub(super) fn twice<T: PartialEq + std::fmt::Debug>(
     let mut once = stage.clone();
     let answer = transition(&mut once)?;
     let mut again = once.clone();
-    assert_eq!(
-        transition(&mut again).as_ref(),
-        Ok(&answer),
-        "the same answer twice"
-    );
+    assert_eq!(transition(&mut again).as_ref(), Ok(&answer), "the same answer twice");
     assert_eq!(again, once, "twice changes nothing");
     *stage = once;
     Ok(answer)

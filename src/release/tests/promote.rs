@@ -7,10 +7,7 @@ fn promotion_makes_blue_live_and_live_previous() {
     let second = world.live("orders", "o2", &[]);
     assert_eq!(world.live_version("orders"), Some(second.version.clone()));
     assert_eq!(world.state(&first), State::Previous);
-    assert_eq!(
-        world.stage.services[&service("orders")].previous,
-        [first.version]
-    );
+    assert_eq!(world.stage.services[&service("orders")].previous, [first.version]);
     assert_eq!(world.state(&second), State::Live);
 }
 
@@ -18,13 +15,7 @@ fn promotion_makes_blue_live_and_live_previous() {
 fn an_untested_blue_is_never_promoted() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
-    assert_eq!(
-        world.promote(&orders, OnSkew::Report),
-        Err(Refusal::Untested {
-            of: orders,
-            failed: false
-        })
-    );
+    assert_eq!(world.promote(&orders, OnSkew::Report), Err(Refusal::Untested { of: orders, failed: false }));
     assert_eq!(world.live_version("orders"), None);
 }
 
@@ -34,20 +25,11 @@ fn a_stack_that_is_not_the_tested_one_is_refused() {
     let orders = world.tested("orders", "o1", &[]);
     let changed = Refusal::ChangedSinceTested { of: orders.clone() };
     for seen in [
-        StackSeen {
-            id: "another".to_owned(),
-            ..seen(&orders)
-        },
-        StackSeen {
-            changed_at: Some("later".to_owned()),
-            ..seen(&orders)
-        },
+        StackSeen { id: "another".to_owned(), ..seen(&orders) },
+        StackSeen { changed_at: Some("later".to_owned()), ..seen(&orders) },
     ] {
         let terms = world.terms(OnSkew::Block);
-        assert_eq!(
-            world.stage.begin_promotion(&orders, &seen, terms),
-            Err(changed.clone())
-        );
+        assert_eq!(world.stage.begin_promotion(&orders, &seen, terms), Err(changed.clone()));
     }
 }
 
@@ -56,15 +38,8 @@ fn a_template_that_is_not_the_tested_one_is_refused() {
     let mut world = World::new();
     let orders = world.tested("orders", "o1", &[]);
     let service = world.stage.services.get_mut(&orders.service).unwrap();
-    service
-        .versions
-        .get_mut(&orders.version)
-        .unwrap()
-        .template_digest = "another".to_owned();
-    assert_eq!(
-        world.promote(&orders, OnSkew::Block),
-        Err(Refusal::ChangedSinceTested { of: orders })
-    );
+    service.versions.get_mut(&orders.version).unwrap().template_digest = "another".to_owned();
+    assert_eq!(world.promote(&orders, OnSkew::Block), Err(Refusal::ChangedSinceTested { of: orders }));
 }
 
 #[test]
@@ -72,10 +47,7 @@ fn an_older_version_never_replaces_a_newer_one() {
     let mut world = World::new();
     let older = world.tested("orders", "o1", &[]);
     let newer = world.live("orders", "o2", &[]);
-    let refused = Refusal::OlderThanLive {
-        of: older.clone(),
-        live: newer.version.clone(),
-    };
+    let refused = Refusal::OlderThanLive { of: older.clone(), live: newer.version.clone() };
     assert_eq!(world.promote(&older, OnSkew::Report), Err(refused));
     assert_eq!(world.live_version("orders"), Some(newer.version));
 }
@@ -85,10 +57,7 @@ fn a_version_overtaken_between_intent_and_write_is_refused() {
     let mut world = World::new();
     let older = world.tested("orders", "o1", &[]);
     let terms = world.terms(OnSkew::Block);
-    twice(&mut world.stage, |stage| {
-        stage.begin_promotion(&older, &seen(&older), terms)
-    })
-    .unwrap();
+    twice(&mut world.stage, |stage| stage.begin_promotion(&older, &seen(&older), terms)).unwrap();
     world.live("orders", "o2", &[]);
     let refused = world.stage.finish_promotion(&older, terms).unwrap_err();
     assert!(matches!(refused, Refusal::OlderThanLive { .. }));
@@ -100,13 +69,7 @@ fn a_promotion_that_was_not_begun_is_not_finished() {
     let orders = world.tested("orders", "o1", &[]);
     let terms = world.terms(OnSkew::Block);
     let refused = world.stage.finish_promotion(&orders, terms).unwrap_err();
-    assert!(matches!(
-        refused,
-        Refusal::WrongState {
-            state: State::Tested,
-            ..
-        }
-    ));
+    assert!(matches!(refused, Refusal::WrongState { state: State::Tested, .. }));
 }
 
 #[test]
@@ -121,13 +84,7 @@ fn skew_blocks_and_names_which_from_which_to_which_and_who() {
         live_now: Some(new.version),
         promoted_by: Some("arn:aws:codepipeline:us-east-1:000000000000:billing b2".to_owned()),
     }];
-    assert_eq!(
-        world.promote(&orders, OnSkew::Block),
-        Err(Refusal::Skewed {
-            of: orders.clone(),
-            skew
-        })
-    );
+    assert_eq!(world.promote(&orders, OnSkew::Block), Err(Refusal::Skewed { of: orders.clone(), skew }));
     assert_eq!(world.live_version("orders"), None);
 }
 
@@ -139,14 +96,7 @@ fn skew_that_is_reported_leaves_a_live_version_behind() {
     let new = world.live("billing", "b2", &[]);
     world.promote(&orders, OnSkew::Report).unwrap();
     let behind = world.stage.behind();
-    assert_eq!(
-        behind,
-        [Behind {
-            of: orders,
-            wired_to: old,
-            live_now: Some(new.version),
-        }]
-    );
+    assert_eq!(behind, [Behind { of: orders, wired_to: old, live_now: Some(new.version) }]);
 }
 
 #[test]
@@ -155,15 +105,9 @@ fn skew_between_intent_and_write_blocks_the_write() {
     world.live("billing", "b1", &[]);
     let orders = world.tested("orders", "o1", &["billing"]);
     let terms = world.terms(OnSkew::Block);
-    twice(&mut world.stage, |stage| {
-        stage.begin_promotion(&orders, &seen(&orders), terms)
-    })
-    .unwrap();
+    twice(&mut world.stage, |stage| stage.begin_promotion(&orders, &seen(&orders), terms)).unwrap();
     world.live("billing", "b2", &[]);
-    assert!(matches!(
-        world.stage.finish_promotion(&orders, terms),
-        Err(Refusal::Skewed { .. })
-    ));
+    assert!(matches!(world.stage.finish_promotion(&orders, terms), Err(Refusal::Skewed { .. })));
 }
 
 #[test]
@@ -181,14 +125,8 @@ fn only_as_many_previous_versions_are_kept_as_asked() {
     let first = world.live("orders", "o1", &[]);
     world.live("orders", "o2", &[]);
     let third = world.tested("orders", "o3", &[]);
-    let terms = Promotion {
-        keep: 0,
-        ..world.terms(OnSkew::Block)
-    };
-    world
-        .stage
-        .begin_promotion(&third, &seen(&third), terms)
-        .unwrap();
+    let terms = Promotion { keep: 0, ..world.terms(OnSkew::Block) };
+    world.stage.begin_promotion(&third, &seen(&third), terms).unwrap();
     world.stage.finish_promotion(&third, terms).unwrap();
     assert!(world.stage.services[&service("orders")].previous.is_empty());
     assert!(world.stage.unreachable().contains(&first));
@@ -198,12 +136,6 @@ fn only_as_many_previous_versions_are_kept_as_asked() {
 fn a_version_that_was_given_up_is_not_promoted() {
     let mut world = World::new();
     let orders = world.tested("orders", "o1", &[]);
-    twice(&mut world.stage, |stage| {
-        stage.abandon(&orders, "stopped", 6)
-    })
-    .unwrap();
-    assert!(matches!(
-        world.promote(&orders, OnSkew::Block),
-        Err(Refusal::Abandoned { .. })
-    ));
+    twice(&mut world.stage, |stage| stage.abandon(&orders, "stopped", 6)).unwrap();
+    assert!(matches!(world.promote(&orders, OnSkew::Block), Err(Refusal::Abandoned { .. })));
 }

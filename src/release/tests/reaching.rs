@@ -11,11 +11,7 @@ fn a_pin_follows_wiring_to_its_end() {
         world.live("inventory", execution, &[]);
     }
     assert_eq!(
-        world
-            .stage
-            .pins_of(&first_stock)
-            .into_iter()
-            .collect::<Vec<_>>(),
+        world.stage.pins_of(&first_stock).into_iter().collect::<Vec<_>>(),
         [Pin::WiredInto(billing.clone())],
         "two promotions later, the first inventory is still what billing calls"
     );
@@ -31,10 +27,7 @@ fn a_kept_versions_wiring_pins() {
     world.live("orders", "o2", &[]);
     world.live("billing", "b2", &[]);
     world.live("billing", "b3", &[]);
-    assert_eq!(
-        world.stage.pins_of(&old).into_iter().collect::<Vec<_>>(),
-        [Pin::WiredInto(kept)]
-    );
+    assert_eq!(world.stage.pins_of(&old).into_iter().collect::<Vec<_>>(), [Pin::WiredInto(kept)]);
 }
 
 #[test]
@@ -43,14 +36,8 @@ fn a_version_that_was_never_promoted_is_in_nobody_elses_view() {
     world.live("billing", "b1", &[]);
     let dirty = world.tested("billing", "b2", &[]);
     let orders = world.blue("orders", "o1", &["billing"]);
-    assert_ne!(
-        world.stage.version(&orders).unwrap().view[&service("billing")],
-        dirty.version
-    );
-    assert_eq!(
-        world.stage.pins_of(&dirty).into_iter().collect::<Vec<_>>(),
-        [Pin::OnItsWay]
-    );
+    assert_ne!(world.stage.version(&orders).unwrap().view[&service("billing")], dirty.version);
+    assert_eq!(world.stage.pins_of(&dirty).into_iter().collect::<Vec<_>>(), [Pin::OnItsWay]);
 }
 
 #[test]

@@ -7,10 +7,7 @@ fn lose(world: &mut World, round: u32) -> VersionRef {
     let refused = world.promote(&orders, OnSkew::Block).unwrap_err();
     assert!(matches!(refused, Refusal::Skewed { .. }), "{refused:?}");
     twice(&mut world.stage, |stage| stage.note_loss(&orders, 5)).unwrap();
-    twice(&mut world.stage, |stage| {
-        stage.abandon(&orders, "it lost", 6)
-    })
-    .unwrap();
+    twice(&mut world.stage, |stage| stage.abandon(&orders, "it lost", 6)).unwrap();
     orders
 }
 
@@ -29,10 +26,7 @@ fn after_three_losses_a_service_goes_first() {
     let orders = world.tested("orders", "o9", &["billing"]);
     let billing = world.tested("billing", "b9", &[]);
     let refused = world.promote(&billing, OnSkew::Block).unwrap_err();
-    assert!(
-        matches!(&refused, Refusal::Reserved { by, .. } if *by == orders),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, Refusal::Reserved { by, .. } if *by == orders), "{refused:?}");
     world.promote(&orders, OnSkew::Block).unwrap();
     world.promote(&billing, OnSkew::Block).unwrap();
     assert_eq!(world.stage.services[&orders.service].losses, 0);
@@ -53,10 +47,7 @@ fn two_losses_are_not_enough() {
 fn a_reservation_ends_when_its_holder_is_given_up() {
     let mut world = world_in_which_orders_lost_three_times();
     let orders = world.blue("orders", "o9", &["billing"]);
-    twice(&mut world.stage, |stage| {
-        stage.abandon(&orders, "stopped", 9)
-    })
-    .unwrap();
+    twice(&mut world.stage, |stage| stage.abandon(&orders, "stopped", 9)).unwrap();
     world.live("billing", "b9", &[]);
 }
 
@@ -65,14 +56,8 @@ fn a_reservation_is_void_after_its_time() {
     let mut world = world_in_which_orders_lost_three_times();
     world.blue("orders", "o9", &["billing"]);
     let billing = world.tested("billing", "b9", &[]);
-    let late = Promotion {
-        at: 1_000_000,
-        ..world.terms(OnSkew::Block)
-    };
-    world
-        .stage
-        .begin_promotion(&billing, &seen(&billing), late)
-        .unwrap();
+    let late = Promotion { at: 1_000_000, ..world.terms(OnSkew::Block) };
+    world.stage.begin_promotion(&billing, &seen(&billing), late).unwrap();
     world.stage.finish_promotion(&billing, late).unwrap();
     assert_eq!(world.live_version("billing"), Some(billing.version));
 }
@@ -85,6 +70,7 @@ fn a_switch_back_does_not_wait_for_a_reservation() {
     let request = SwitchBack {
         service: service("billing"),
         to: to.clone(),
+        away_from: world.live_version("billing"),
         who: "somebody".to_owned(),
         reason: "it is broken".to_owned(),
         strict: false,

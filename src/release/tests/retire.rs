@@ -5,13 +5,7 @@ fn a_version_that_went_live_cannot_be_abandoned() {
     let mut world = World::new();
     let orders = world.live("orders", "o1", &[]);
     let refused = world.stage.abandon(&orders, "late", 5).unwrap_err();
-    assert!(matches!(
-        refused,
-        Refusal::WrongState {
-            state: State::Live,
-            ..
-        }
-    ));
+    assert!(matches!(refused, Refusal::WrongState { state: State::Live, .. }));
 }
 
 #[test]
@@ -20,10 +14,7 @@ fn what_somebody_can_reach_is_not_retired() {
     let billing = world.live("billing", "b1", &[]);
     let orders = world.blue("orders", "o1", &["billing"]);
     for of in [&billing, &orders] {
-        assert!(
-            matches!(world.stage.retire(of, 5), Err(Refusal::Pinned { .. })),
-            "{of}"
-        );
+        assert!(matches!(world.stage.retire(of, 5), Err(Refusal::Pinned { .. })), "{of}");
     }
 }
 
@@ -31,25 +22,12 @@ fn what_somebody_can_reach_is_not_retired() {
 fn an_abandoned_version_is_marked_then_forgotten() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
-    twice(&mut world.stage, |stage| {
-        stage.abandon(&orders, "stopped", 5)
-    })
-    .unwrap();
-    assert!(
-        matches!(
-            world.stage.forget(&orders, 6),
-            Err(Refusal::WrongState { .. })
-        ),
-        "marked first"
-    );
+    twice(&mut world.stage, |stage| stage.abandon(&orders, "stopped", 5)).unwrap();
+    assert!(matches!(world.stage.forget(&orders, 6), Err(Refusal::WrongState { .. })), "marked first");
     twice(&mut world.stage, |stage| stage.retire(&orders, 7)).unwrap();
     assert_eq!(world.state(&orders), State::Retiring);
     twice(&mut world.stage, |stage| stage.forget(&orders, 8)).unwrap();
-    assert_eq!(
-        world.stage.services.get(&orders.service),
-        None,
-        "nothing of the service is left"
-    );
+    assert_eq!(world.stage.services.get(&orders.service), None, "nothing of the service is left");
 }
 
 #[test]
@@ -57,16 +35,10 @@ fn a_service_with_a_live_version_is_not_forgotten() {
     let mut world = World::new();
     world.live("orders", "o1", &[]);
     let second = world.blue("orders", "o2", &[]);
-    twice(&mut world.stage, |stage| {
-        stage.abandon(&second, "stopped", 5)
-    })
-    .unwrap();
+    twice(&mut world.stage, |stage| stage.abandon(&second, "stopped", 5)).unwrap();
     twice(&mut world.stage, |stage| stage.retire(&second, 7)).unwrap();
     twice(&mut world.stage, |stage| stage.forget(&second, 8)).unwrap();
-    assert_eq!(
-        world.stage.services[&second.service].next_ordinal, 3,
-        "no ordinal is used twice"
-    );
+    assert_eq!(world.stage.services[&second.service].next_ordinal, 3, "no ordinal is used twice");
 }
 
 #[test]
@@ -76,14 +48,22 @@ fn abandoning_frees_what_the_view_pinned_and_not_before() {
     let orders = world.blue("orders", "o1", &["billing"]);
     world.live("billing", "b2", &[]);
     world.live("billing", "b3", &[]);
-    assert!(
-        world.stage.is_pinned(&old),
-        "no longer live nor kept, but in a view"
-    );
-    twice(&mut world.stage, |stage| {
-        stage.abandon(&orders, "stopped", 5)
-    })
-    .unwrap();
+    assert!(world.stage.is_pinned(&old), "no longer live nor kept, but in a view");
+    twice(&mut world.stage, |stage| stage.abandon(&orders, "stopped", 5)).unwrap();
     assert!(!world.stage.is_pinned(&old));
     assert!(world.stage.unreachable().contains(&old));
+}
+
+#[test]
+fn a_forgotten_service_begins_again_under_names_that_nobody_used() {
+    let mut world = World::new();
+    let request = world.request("orders", "o1", &[]);
+    let first = world.begin(&request).unwrap();
+    for transition in [Stage::retire, Stage::forget] {
+        let _ = world.stage.abandon(&first, "stopped", 5);
+        transition(&mut world.stage, &first, 6).unwrap();
+    }
+    assert_eq!(world.stage.services.get(&first.service), None);
+    let again = world.begin(&request).unwrap();
+    assert_ne!(again, first, "the very same job, delivered once more");
 }

@@ -4,6 +4,7 @@ fn back(world: &mut World, to: &VersionRef) -> Result<(), Refusal> {
     let request = SwitchBack {
         service: to.service.clone(),
         to: to.version.clone(),
+        away_from: world.live_version(to.service.as_str()),
         who: "somebody".to_owned(),
         reason: "it is slow".to_owned(),
         strict: false,
@@ -17,18 +18,12 @@ fn switching_back_swaps_live_and_previous() {
     let mut world = World::new();
     let first = world.live("orders", "o1", &[]);
     let second = world.live("orders", "o2", &[]);
-    assert_eq!(
-        world.stage.switch_back_target(&first.service),
-        Ok(first.version.clone())
-    );
+    assert_eq!(world.stage.switch_back_target(&first.service), Ok(first.version.clone()));
     back(&mut world, &first).unwrap();
     assert_eq!(world.live_version("orders"), Some(first.version.clone()));
     assert_eq!(world.state(&first), State::Live);
     assert_eq!(world.state(&second), State::Previous);
-    assert_eq!(
-        world.stage.services[&first.service].previous,
-        std::slice::from_ref(&second.version)
-    );
+    assert_eq!(world.stage.services[&first.service].previous, std::slice::from_ref(&second.version));
     back(&mut world, &second).unwrap();
     assert_eq!(world.live_version("orders"), Some(second.version));
 }
@@ -57,16 +52,10 @@ fn after_a_switch_back_a_new_release_goes_live_as_ever() {
 fn what_is_not_kept_cannot_be_switched_back_to() {
     let mut world = World::new();
     let first = world.live("orders", "o1", &[]);
-    assert!(matches!(
-        world.stage.switch_back_target(&first.service),
-        Err(Refusal::NothingKept { .. })
-    ));
+    assert!(matches!(world.stage.switch_back_target(&first.service), Err(Refusal::NothingKept { .. })));
     let second = world.live("orders", "o2", &[]);
     world.live("orders", "o3", &[]);
-    let refused = Refusal::NothingKept {
-        service: service("orders"),
-        kept: vec![second.version],
-    };
+    let refused = Refusal::NothingKept { service: service("orders"), kept: vec![second.version] };
     assert_eq!(back(&mut world, &first), Err(refused));
 }
 
@@ -86,16 +75,9 @@ fn switching_a_provider_back_makes_its_tested_callers_debts_and_wired_ones_behin
     assert_eq!(world.stage.behind(), []);
 
     back(&mut world, &old).unwrap();
-    let debt = Debt {
-        caller: unwired,
-        called: old.clone(),
-    };
+    let debt = Debt { caller: unwired, called: old.clone() };
     assert_eq!(world.stage.debts(), [debt]);
-    let behind = Behind {
-        of: wired,
-        wired_to: new,
-        live_now: Some(old.version),
-    };
+    let behind = Behind { of: wired, wired_to: new, live_now: Some(old.version) };
     assert_eq!(world.stage.behind(), [behind]);
 }
 
@@ -132,17 +114,33 @@ fn a_strict_switch_back_refuses_to_leave_a_pair_untested() {
     let strict = SwitchBack {
         service: old.service.clone(),
         to: old.version.clone(),
+        away_from: world.live_version("billing"),
         who: "somebody".to_owned(),
         reason: "it is slow".to_owned(),
         strict: true,
         at: 5_000,
     };
-    let pairs = vec![Debt {
-        caller: reports,
-        called: old,
-    }];
-    assert_eq!(
-        world.stage.clone().switch_back(&strict),
-        Err(Refusal::WouldBeUntested { pairs })
-    );
+    let pairs = vec![Debt { caller: reports, called: old }];
+    assert_eq!(world.stage.clone().switch_back(&strict), Err(Refusal::WouldBeUntested { pairs }));
+}
+
+#[test]
+fn a_switch_back_that_comes_late_takes_no_newer_version_away() {
+    let mut world = World::new();
+    let first = world.live("orders", "o1", &[]);
+    let second = world.live("orders", "o2", &[]);
+    let request = SwitchBack {
+        service: first.service.clone(),
+        to: first.version.clone(),
+        away_from: Some(second.version),
+        who: "somebody".to_owned(),
+        reason: "it is slow".to_owned(),
+        strict: false,
+        at: 5_000,
+    };
+    twice(&mut world.stage, |stage| stage.switch_back(&request)).unwrap();
+    let third = world.live("orders", "o3", &[]);
+    let refused = Refusal::LiveChanged { service: first.service, live: Some(third.version.clone()) };
+    assert_eq!(world.stage.clone().switch_back(&request), Err(refused));
+    assert_eq!(world.live_version("orders"), Some(third.version));
 }

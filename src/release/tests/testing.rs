@@ -20,62 +20,29 @@ fn a_version_whose_stack_is_not_ready_cannot_be_tested() {
     let mut world = World::new();
     let request = world.request("orders", "o1", &[]);
     let orders = world.begin(&request).unwrap();
-    let refused = world
-        .stage
-        .run_started(&orders, &run(1), &BTreeMap::new(), 5)
-        .unwrap_err();
-    assert!(matches!(
-        refused,
-        Refusal::WrongState {
-            state: State::Creating,
-            ..
-        }
-    ));
+    let refused = world.stage.run_started(&orders, &run(1), &BTreeMap::new(), 5).unwrap_err();
+    assert!(matches!(refused, Refusal::WrongState { state: State::Creating, .. }));
 }
 
 #[test]
 fn a_failed_run_leaves_the_version_blue_for_another_look() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
-    twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)
-    })
-    .unwrap();
-    twice(&mut world.stage, |stage| {
-        stage.run_failed(&orders, &run(1), 6)
-    })
-    .unwrap();
+    twice(&mut world.stage, |stage| stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)).unwrap();
+    twice(&mut world.stage, |stage| stage.run_failed(&orders, &run(1), 6)).unwrap();
     assert_eq!(world.state(&orders), State::Blue);
     let refused = world.promote(&orders, OnSkew::Block).unwrap_err();
-    assert_eq!(
-        refused,
-        Refusal::Untested {
-            of: orders,
-            failed: true
-        }
-    );
+    assert_eq!(refused, Refusal::Untested { of: orders, failed: true });
 }
 
 #[test]
 fn a_late_result_of_a_replaced_run_is_discarded() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
-    twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)
-    })
-    .unwrap();
-    twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(2), &BTreeMap::new(), 6)
-    })
-    .unwrap();
-    let replaced = Refusal::RunReplaced {
-        of: orders.clone(),
-        run: run(1),
-    };
-    assert_eq!(
-        world.stage.run_passed(&orders, &run(1), 7),
-        Err(replaced.clone())
-    );
+    twice(&mut world.stage, |stage| stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)).unwrap();
+    twice(&mut world.stage, |stage| stage.run_started(&orders, &run(2), &BTreeMap::new(), 6)).unwrap();
+    let replaced = Refusal::RunReplaced { of: orders.clone(), run: run(1) };
+    assert_eq!(world.stage.run_passed(&orders, &run(1), 7), Err(replaced.clone()));
     assert_eq!(world.stage.run_failed(&orders, &run(1), 7), Err(replaced));
     assert_eq!(world.state(&orders), State::Blue);
 }
@@ -84,18 +51,9 @@ fn a_late_result_of_a_replaced_run_is_discarded() {
 fn a_failed_run_cannot_pass_later() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
-    twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)
-    })
-    .unwrap();
-    twice(&mut world.stage, |stage| {
-        stage.run_failed(&orders, &run(1), 6)
-    })
-    .unwrap();
-    twice(&mut world.stage, |stage| {
-        stage.run_passed(&orders, &run(1), 7)
-    })
-    .unwrap();
+    twice(&mut world.stage, |stage| stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)).unwrap();
+    twice(&mut world.stage, |stage| stage.run_failed(&orders, &run(1), 6)).unwrap();
+    twice(&mut world.stage, |stage| stage.run_passed(&orders, &run(1), 7)).unwrap();
     assert_eq!(world.state(&orders), State::Blue);
 }
 
@@ -103,34 +61,16 @@ fn a_failed_run_cannot_pass_later() {
 fn testing_a_tested_version_again_takes_its_pass_back() {
     let mut world = World::new();
     let orders = world.tested("orders", "o1", &[]);
-    twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(9), &BTreeMap::new(), 9)
-    })
-    .unwrap();
-    assert_eq!(
-        world.promote(&orders, OnSkew::Block),
-        Err(Refusal::Untested {
-            of: orders,
-            failed: false
-        })
-    );
+    twice(&mut world.stage, |stage| stage.run_started(&orders, &run(9), &BTreeMap::new(), 9)).unwrap();
+    assert_eq!(world.promote(&orders, OnSkew::Block), Err(Refusal::Untested { of: orders, failed: false }));
 }
 
 #[test]
 fn the_result_of_a_version_that_was_given_up_is_discarded() {
     let mut world = World::new();
     let orders = world.blue("orders", "o1", &[]);
-    twice(&mut world.stage, |stage| {
-        stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)
-    })
-    .unwrap();
-    twice(&mut world.stage, |stage| {
-        stage.abandon(&orders, "stopped", 6)
-    })
-    .unwrap();
-    assert!(matches!(
-        world.stage.run_passed(&orders, &run(1), 7),
-        Err(Refusal::Abandoned { .. })
-    ));
+    twice(&mut world.stage, |stage| stage.run_started(&orders, &run(1), &BTreeMap::new(), 5)).unwrap();
+    twice(&mut world.stage, |stage| stage.abandon(&orders, "stopped", 6)).unwrap();
+    assert!(matches!(world.stage.run_passed(&orders, &run(1), 7), Err(Refusal::Abandoned { .. })));
     assert_eq!(world.state(&orders), State::Abandoned);
 }

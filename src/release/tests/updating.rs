@@ -15,13 +15,9 @@ fn update(world: &mut World, execution: &str) -> Result<VersionRef, Refusal> {
     let of = world.tested("billing", execution, &[]);
     let terms = world.terms(OnSkew::Block);
     let seen = seen(&of);
-    twice(&mut world.stage, |stage| {
-        stage.begin_promotion(&of, &seen, terms)
-    })?;
+    twice(&mut world.stage, |stage| stage.begin_promotion(&of, &seen, terms))?;
     let updated = updated(execution);
-    twice(&mut world.stage, |stage| {
-        stage.finish_update(&of, &updated, terms)
-    })?;
+    twice(&mut world.stage, |stage| stage.finish_update(&of, &updated, terms))?;
     Ok(of)
 }
 
@@ -32,12 +28,7 @@ fn what_was_tested_goes_live_in_the_fixed_stack_and_its_own_is_left_over() {
     let version = world.stage.version(&first).unwrap();
     assert_eq!(version.stack.name, "billing-test");
     assert_eq!(world.live_version("billing"), Some(first.version.clone()));
-    let left: Vec<VersionRef> = world
-        .stage
-        .leftovers()
-        .into_iter()
-        .map(|(of, _)| of)
-        .collect();
+    let left: Vec<VersionRef> = world.stage.leftovers().into_iter().map(|(of, _)| of).collect();
     assert_eq!(left, std::slice::from_ref(&first));
     twice(&mut world.stage, |stage| stage.forget_leftover(&first)).unwrap();
     assert_eq!(world.stage.leftovers(), []);
@@ -67,10 +58,7 @@ fn nothing_is_finished_while_a_blue_uses_what_is_live() {
     update(&mut world, "b1").unwrap();
     let orders = world.blue("orders", "o1", &["billing"]);
     let refused = update(&mut world, "b2").unwrap_err();
-    assert!(
-        matches!(&refused, Refusal::Held { by, .. } if *by == [orders]),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, Refusal::Held { by, .. } if *by == [orders]), "{refused:?}");
 }
 
 #[test]
@@ -80,9 +68,6 @@ fn a_consumer_that_is_wired_to_the_fixed_stack_owes_a_test_with_what_is_in_it_no
     let orders = world.live("orders", "o1", &["billing"]);
     let second = update(&mut world, "b2").unwrap();
     assert_eq!(world.stage.behind(), []);
-    let debt = Debt {
-        caller: orders,
-        called: second,
-    };
+    let debt = Debt { caller: orders, called: second };
     assert_eq!(world.stage.debts(), [debt]);
 }

@@ -14,12 +14,7 @@ impl Stage {
     ///
     /// # Errors
     /// When the promotion has not begun, or another version's barrier holds.
-    pub fn raise_barrier(
-        &mut self,
-        of: &VersionRef,
-        until: Moment,
-        at: Moment,
-    ) -> Result<(), Refusal> {
+    pub fn raise_barrier(&mut self, of: &VersionRef, until: Moment, at: Moment) -> Result<(), Refusal> {
         let version = self.version_mut(of)?;
         if version.state != State::Promoting {
             return Err(super::testing::wrong(of, version));
@@ -37,10 +32,7 @@ impl Stage {
             });
         }
         if let Some(service) = self.services.get_mut(&of.service) {
-            service.barrier = Some(Barrier {
-                by: of.clone(),
-                until,
-            });
+            service.barrier = Some(Barrier { by: of.clone(), until });
         }
         self.note(at, of, "raised the barrier", who);
         Ok(())
@@ -51,18 +43,11 @@ impl Stage {
     /// # Errors
     /// Never; it answers as every transition does.
     pub fn lower_barrier(&mut self, of: &VersionRef, at: Moment) -> Result<(), Refusal> {
-        let who = self
-            .version(of)
-            .map(|version| version.execution.execution_id.clone())
-            .unwrap_or_default();
+        let who = self.version(of).map(|version| version.execution.execution_id.clone()).unwrap_or_default();
         let Some(service) = self.services.get_mut(&of.service) else {
             return Ok(());
         };
-        if service
-            .barrier
-            .as_ref()
-            .is_some_and(|barrier| barrier.by == *of)
-        {
+        if service.barrier.as_ref().is_some_and(|barrier| barrier.by == *of) {
             service.barrier = None;
             self.note(at, of, "lowered the barrier", who);
         }
@@ -73,9 +58,7 @@ impl Stage {
     #[must_use]
     pub fn barrier(&self, service: &ServiceName, at: Moment) -> Option<&Barrier> {
         let barrier = self.services.get(service)?.barrier.as_ref()?;
-        let is_promoting = self
-            .version(&barrier.by)
-            .is_some_and(|version| version.state == State::Promoting);
+        let is_promoting = self.version(&barrier.by).is_some_and(|version| version.state == State::Promoting);
         (is_promoting && at < barrier.until).then_some(barrier)
     }
 
@@ -86,16 +69,8 @@ impl Stage {
         let Some(live) = self.live(&of.service) else {
             return Vec::new();
         };
-        let live = VersionRef {
-            service: of.service.clone(),
-            version: live.id.clone(),
-        };
-        let blues = self
-            .all_versions()
-            .filter(|(blue, version)| version.state.is_on_its_way() && blue != of);
-        blues
-            .map(|(blue, _)| blue)
-            .filter(|blue| self.closure_of(blue).contains(&live))
-            .collect()
+        let live = VersionRef { service: of.service.clone(), version: live.id.clone() };
+        let blues = self.all_versions().filter(|(blue, version)| version.state.is_on_its_way() && blue != of);
+        blues.map(|(blue, _)| blue).filter(|blue| self.closure_of(blue).contains(&live)).collect()
     }
 }

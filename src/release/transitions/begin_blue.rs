@@ -67,27 +67,21 @@ impl Stage {
         self.abandon_older_attempts(request);
 
         let stage = self.name.clone();
-        let service = self
-            .services
-            .entry(request.service.clone())
-            .or_insert_with(|| Service {
-                owner: request.execution.pipeline_arn.clone(),
-                live: None,
-                previous: Vec::new(),
-                versions: BTreeMap::new(),
-                next_ordinal: 1,
-                losses: 0,
-                reserved: None,
-                barrier: None,
-            });
+        let service = self.services.entry(request.service.clone()).or_insert_with(|| Service {
+            owner: request.execution.pipeline_arn.clone(),
+            live: None,
+            previous: Vec::new(),
+            versions: BTreeMap::new(),
+            next_ordinal: self.forgotten.remove(&request.service).unwrap_or(1),
+            losses: 0,
+            reserved: None,
+            barrier: None,
+        });
         let ordinal = service.next_ordinal;
         let id = VersionId::new(ordinal, &request.execution.action_execution_id);
         let stack_name = format!("{stage}-{}-{id}", request.service);
         service.next_ordinal += 1;
-        service.versions.insert(
-            id.clone(),
-            new_version(request, ordinal, &id, (stack_name, view, wiring)),
-        );
+        service.versions.insert(id.clone(), new_version(request, ordinal, &id, (stack_name, view, wiring)));
 
         let of = of(request, &id);
         self.reserve_if_it_keeps_losing(&of, request.at);
@@ -134,10 +128,7 @@ impl Stage {
     fn refuse_other_owners(&self, request: &BlueRequest) -> Result<(), Refusal> {
         match self.services.get(&request.service) {
             Some(service) if service.owner != request.execution.pipeline_arn => {
-                Err(Refusal::OwnedByAnother {
-                    service: request.service.clone(),
-                    owner: service.owner.clone(),
-                })
+                Err(Refusal::OwnedByAnother { service: request.service.clone(), owner: service.owner.clone() })
             }
             Some(_) | None => Ok(()),
         }
@@ -149,35 +140,28 @@ impl Stage {
             Some(most) if there >= most => Err(Refusal::StageFull {
                 service: request.service.clone(),
                 most,
-                held_by: self
-                    .services
-                    .iter()
-                    .map(|(name, service)| (name.clone(), service.versions.len()))
-                    .collect(),
+                held_by: self.services.iter().map(|(name, service)| (name.clone(), service.versions.len())).collect(),
             }),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// No new view may reach, not even through wiring, a live version that a barrier protects.
-    fn refuse_if_barred(
-        &self,
-        request: &BlueRequest,
-        view: &BTreeMap<ServiceName, VersionId>,
-    ) -> Result<(), Refusal> {
+    /// No new view may reach, not even through wiring, a live version that a barrier protects, or whose stack is being
+    /// changed although its barrier has fallen.
+    fn refuse_if_barred(&self, request: &BlueRequest, view: &BTreeMap<ServiceName, VersionId>) -> Result<(), Refusal> {
         for reached in self.closure_of_view(view) {
-            let Some(barrier) = self.barrier(&reached.service, request.at) else {
+            let barrier = self.barrier(&reached.service, request.at);
+            let green = self.version(&reached).and_then(|version| version.green);
+            if barrier.is_none() && !matches!(green, Some(Green::TurningOn | Green::TurningOff)) {
                 continue;
-            };
-            let is_live = self
-                .live(&reached.service)
-                .is_some_and(|live| live.id == reached.version);
+            }
+            let is_live = self.live(&reached.service).is_some_and(|live| live.id == reached.version);
             if is_live {
                 return Err(Refusal::Barred {
                     service: request.service.clone(),
-                    dependency: reached.service,
-                    by: barrier.by.clone(),
-                    until: barrier.until,
+                    dependency: reached.service.clone(),
+                    until: barrier.map_or(request.at, |barrier| barrier.until),
+                    by: barrier.map_or(reached, |barrier| barrier.by.clone()),
                 });
             }
         }
@@ -187,17 +171,15 @@ impl Stage {
     /// The version that this very action execution began before, if it did.
     fn begun_by(&self, request: &BlueRequest) -> Option<Result<VersionId, Refusal>> {
         let service = self.services.get(&request.service)?;
-        let version = service.versions.values().find(|version| {
-            version.execution.action_execution_id == request.execution.action_execution_id
-        })?;
+        let version = service
+            .versions
+            .values()
+            .find(|version| version.execution.action_execution_id == request.execution.action_execution_id)?;
         Some(match version.state {
             State::Abandoned | State::Retiring => Err(given_up(&of(request, &version.id), version)),
-            State::Creating
-            | State::Blue
-            | State::Tested
-            | State::Promoting
-            | State::Live
-            | State::Previous => Ok(version.id.clone()),
+            State::Creating | State::Blue | State::Tested | State::Promoting | State::Live | State::Previous => {
+                Ok(version.id.clone())
+            }
         })
     }
 
@@ -207,24 +189,13 @@ impl Stage {
         if let Some(path) = self.circle_through(&request.service, &wired_to) {
             return Err(Refusal::Circle { path });
         }
-        let others = wired_to
-            .union(&request.depends_on)
-            .filter(|other| **other != request.service);
+        let others = wired_to.union(&request.depends_on).filter(|other| **other != request.service);
         others
-            .map(|dependency| {
-                Ok((
-                    dependency.clone(),
-                    self.live_dependency(request, dependency)?.id.clone(),
-                ))
-            })
+            .map(|dependency| Ok((dependency.clone(), self.live_dependency(request, dependency)?.id.clone())))
             .collect()
     }
 
-    fn live_dependency(
-        &self,
-        request: &BlueRequest,
-        dependency: &ServiceName,
-    ) -> Result<&Version, Refusal> {
+    fn live_dependency(&self, request: &BlueRequest, dependency: &ServiceName) -> Result<&Version, Refusal> {
         let Some(known) = self.services.get(dependency) else {
             return Err(Refusal::UnknownDependency {
                 service: request.service.clone(),
@@ -234,10 +205,7 @@ impl Stage {
         };
         // One whose tests failed gets no further by itself.
         let on_their_way = known.versions.values().filter(|version| {
-            let failed = version
-                .run
-                .as_ref()
-                .is_some_and(|run| run.outcome == RunOutcome::Failed);
+            let failed = version.run.as_ref().is_some_and(|run| run.outcome == RunOutcome::Failed);
             version.state.is_on_its_way() && !failed
         });
         self.live(dependency).ok_or_else(|| Refusal::NotLiveYet {
@@ -251,13 +219,8 @@ impl Stage {
         let mut wiring = BTreeMap::new();
         for (dependency, wanted) in &request.wired_to {
             let live = self.live_dependency(request, dependency)?;
-            let outputs = wanted
-                .iter()
-                .map(|output| output_of(dependency, live, output));
-            let wire = Wire {
-                version: live.id.clone(),
-                outputs: outputs.collect::<Result<_, _>>()?,
-            };
+            let outputs = wanted.iter().map(|output| output_of(dependency, live, output));
+            let wire = Wire { version: live.id.clone(), outputs: outputs.collect::<Result<_, _>>()? };
             wiring.insert(dependency.clone(), wire);
         }
         Ok(wiring)
@@ -270,44 +233,26 @@ impl Stage {
                 older.service == request.service
                     && version.state.is_on_its_way()
                     && version.execution.execution_id == request.execution.execution_id
-                    && version.execution.action_execution_id
-                        != request.execution.action_execution_id
+                    && version.execution.action_execution_id != request.execution.action_execution_id
             })
             .map(|(older, _)| older)
             .collect();
         for older in older {
             // It is on its way, so it can be abandoned.
-            let _ = self.abandon(
-                &older,
-                "its pipeline execution deployed the service again",
-                request.at,
-            );
+            let _ = self.abandon(&older, "its pipeline execution deployed the service again", request.at);
         }
     }
 }
 
-type Bound = (
-    String,
-    BTreeMap<ServiceName, VersionId>,
-    BTreeMap<ServiceName, Wire>,
-);
+type Bound = (String, BTreeMap<ServiceName, VersionId>, BTreeMap<ServiceName, Wire>);
 
-fn new_version(
-    request: &BlueRequest,
-    ordinal: u64,
-    id: &VersionId,
-    (stack_name, mut view, wiring): Bound,
-) -> Version {
+fn new_version(request: &BlueRequest, ordinal: u64, id: &VersionId, (stack_name, mut view, wiring): Bound) -> Version {
     view.insert(request.service.clone(), id.clone());
     Version {
         id: id.clone(),
         ordinal,
         state: State::Creating,
-        stack: StackRef {
-            name: stack_name,
-            id: None,
-            changed_at: None,
-        },
+        stack: StackRef { name: stack_name, id: None, changed_at: None },
         leftover: None,
         outputs: Outputs::new(),
         wiring,
@@ -327,24 +272,14 @@ fn new_version(
 }
 
 fn of(request: &BlueRequest, version: &VersionId) -> VersionRef {
-    VersionRef {
-        service: request.service.clone(),
-        version: version.clone(),
-    }
+    VersionRef { service: request.service.clone(), version: version.clone() }
 }
 
-fn output_of(
-    dependency: &ServiceName,
-    live: &Version,
-    output: &str,
-) -> Result<(String, String), Refusal> {
+fn output_of(dependency: &ServiceName, live: &Version, output: &str) -> Result<(String, String), Refusal> {
     match live.outputs.get(output) {
         Some(value) => Ok((output.to_owned(), value.clone())),
         None => Err(Refusal::UnknownOutput {
-            dependency: VersionRef {
-                service: dependency.clone(),
-                version: live.id.clone(),
-            },
+            dependency: VersionRef { service: dependency.clone(), version: live.id.clone() },
             output: output.to_owned(),
             available: live.outputs.keys().cloned().collect(),
         }),
@@ -355,9 +290,6 @@ fn output_of(
 pub(super) fn given_up(of: &VersionRef, version: &Version) -> Refusal {
     Refusal::Abandoned {
         of: of.clone(),
-        because: version
-            .abandoned_because
-            .clone()
-            .unwrap_or_else(|| "nobody could reach it".to_owned()),
+        because: version.abandoned_because.clone().unwrap_or_else(|| "nobody could reach it".to_owned()),
     }
 }

@@ -21,6 +21,7 @@ mod testing;
 mod updating;
 
 pub use begin_blue::{BlueReady, BlueRequest};
+pub use green::Turned;
 pub use promotion::{OnSkew, Promotion, StackSeen};
 pub use switch_back::SwitchBack;
 pub use updating::Updated;
@@ -39,25 +40,12 @@ impl Stage {
         self.services
             .get_mut(&of.service)
             .and_then(|service| service.versions.get_mut(&of.version))
-            .ok_or_else(|| Refusal::NothingDeployed {
-                service: of.service.clone(),
-            })
+            .ok_or_else(|| Refusal::NothingDeployed { service: of.service.clone() })
     }
 
     /// Records what happened, forgetting the oldest event when there are too many.
-    fn note(
-        &mut self,
-        at: Moment,
-        of: &VersionRef,
-        what: impl Into<String>,
-        who: impl Into<String>,
-    ) {
-        self.recent.push(Event {
-            at,
-            of: of.clone(),
-            what: what.into(),
-            who: who.into(),
-        });
+    fn note(&mut self, at: Moment, of: &VersionRef, what: impl Into<String>, who: impl Into<String>) {
+        self.recent.push(Event { at, of: of.clone(), what: what.into(), who: who.into() });
         let surplus = self.recent.len().saturating_sub(RECENT_EVENTS);
         self.recent.drain(..surplus);
     }

@@ -41,12 +41,7 @@ impl Stage {
     /// # Errors
     /// When the version is gone, given up, untested, changed since its tests, older than what is live, or tested with
     /// versions that are no longer live (unless that is to be reported only).
-    pub fn begin_promotion(
-        &mut self,
-        of: &VersionRef,
-        seen: &StackSeen,
-        terms: Promotion,
-    ) -> Result<(), Refusal> {
+    pub fn begin_promotion(&mut self, of: &VersionRef, seen: &StackSeen, terms: Promotion) -> Result<(), Refusal> {
         let version = self.version(of).ok_or_else(|| nothing(of))?;
         match version.state {
             State::Tested | State::Promoting => {}
@@ -98,34 +93,17 @@ impl Stage {
         Ok(())
     }
 
-    pub(super) fn refuse_if_outrun(
-        &self,
-        of: &VersionRef,
-        terms: Promotion,
-    ) -> Result<(), Refusal> {
+    pub(super) fn refuse_if_outrun(&self, of: &VersionRef, terms: Promotion) -> Result<(), Refusal> {
         let ordinal = self.version(of).map_or(0, |version| version.ordinal);
         if let Some(live) = self.live(&of.service).filter(|live| live.ordinal > ordinal) {
-            return Err(Refusal::OlderThanLive {
-                of: of.clone(),
-                live: live.id.clone(),
-            });
+            return Err(Refusal::OlderThanLive { of: of.clone(), live: live.id.clone() });
         }
-        if let Some(reserved) = self
-            .reservation(&of.service, terms.at)
-            .filter(|reserved| reserved.by != *of)
-        {
-            return Err(Refusal::Reserved {
-                of: of.clone(),
-                by: reserved.by.clone(),
-                until: reserved.until,
-            });
+        if let Some(reserved) = self.reservation(&of.service, terms.at).filter(|reserved| reserved.by != *of) {
+            return Err(Refusal::Reserved { of: of.clone(), by: reserved.by.clone(), until: reserved.until });
         }
         let skew = self.skew_of(of);
         if terms.on_skew == OnSkew::Block && !skew.is_empty() {
-            return Err(Refusal::Skewed {
-                of: of.clone(),
-                skew,
-            });
+            return Err(Refusal::Skewed { of: of.clone(), skew });
         }
         Ok(())
     }
@@ -149,37 +127,21 @@ impl Stage {
 }
 
 /// What goes live is what passed: the same stack, unchanged, of the same template.
-fn refuse_what_was_not_tested(
-    of: &VersionRef,
-    version: &Version,
-    seen: &StackSeen,
-) -> Result<(), Refusal> {
-    let tested = version
-        .tested
-        .as_ref()
-        .ok_or_else(|| untested(of, version))?;
+fn refuse_what_was_not_tested(of: &VersionRef, version: &Version, seen: &StackSeen) -> Result<(), Refusal> {
+    let tested = version.tested.as_ref().ok_or_else(|| untested(of, version))?;
     let same = tested.stack_id == seen.id
         && tested.stack_changed_at == seen.changed_at
         && tested.template_digest == version.template_digest;
-    if same {
-        Ok(())
-    } else {
-        Err(Refusal::ChangedSinceTested { of: of.clone() })
-    }
+    if same { Ok(()) } else { Err(Refusal::ChangedSinceTested { of: of.clone() }) }
 }
 
 fn untested(of: &VersionRef, version: &Version) -> Refusal {
     Refusal::Untested {
         of: of.clone(),
-        failed: version
-            .run
-            .as_ref()
-            .is_some_and(|run| run.outcome == RunOutcome::Failed),
+        failed: version.run.as_ref().is_some_and(|run| run.outcome == RunOutcome::Failed),
     }
 }
 
 fn nothing(of: &VersionRef) -> Refusal {
-    Refusal::NothingDeployed {
-        service: of.service.clone(),
-    }
+    Refusal::NothingDeployed { service: of.service.clone() }
 }

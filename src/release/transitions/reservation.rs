@@ -32,46 +32,26 @@ impl Stage {
         if let Some(service) = self.services.get_mut(&of.service) {
             service.losses += 1;
         }
-        self.note(
-            at,
-            of,
-            "was refused: a version it was tested with was replaced",
-            who,
-        );
+        self.note(at, of, "was refused: a version it was tested with was replaced", who);
         Ok(())
     }
 
     /// Reserves the services in the view of a blue whose service has lost too often.
     pub(super) fn reserve_if_it_keeps_losing(&mut self, of: &VersionRef, at: Moment) {
-        let losses = self
-            .services
-            .get(&of.service)
-            .map_or(0, |service| service.losses);
+        let losses = self.services.get(&of.service).map_or(0, |service| service.losses);
         if losses < LOSSES_UNTIL_RESERVATION {
             return;
         }
-        let view = self
-            .version(of)
-            .into_iter()
-            .flat_map(|version| version.view.keys().cloned());
+        let view = self.version(of).into_iter().flat_map(|version| version.view.keys().cloned());
         let others: BTreeSet<ServiceName> = view.filter(|service| *service != of.service).collect();
         for other in others {
             // Two services that reserve each other would wait for each other.
             let is_taken = self.reservation(&other, at).is_some();
-            let reserves_us = self
-                .reservation(&of.service, at)
-                .is_some_and(|ours| ours.by.service == other);
-            let Some(service) = self
-                .services
-                .get_mut(&other)
-                .filter(|_| !is_taken && !reserves_us)
-            else {
+            let reserves_us = self.reservation(&of.service, at).is_some_and(|ours| ours.by.service == other);
+            let Some(service) = self.services.get_mut(&other).filter(|_| !is_taken && !reserves_us) else {
                 continue;
             };
-            service.reserved = Some(Reservation {
-                by: of.clone(),
-                until: at + RESERVATION_SECONDS,
-            });
+            service.reserved = Some(Reservation { by: of.clone(), until: at + RESERVATION_SECONDS });
         }
     }
 
@@ -79,20 +59,14 @@ impl Stage {
     #[must_use]
     pub fn reservation(&self, service: &ServiceName, at: Moment) -> Option<&Reservation> {
         let reserved = self.services.get(service)?.reserved.as_ref()?;
-        let is_on_its_way = self
-            .version(&reserved.by)
-            .is_some_and(|version| version.state.is_on_its_way());
+        let is_on_its_way = self.version(&reserved.by).is_some_and(|version| version.state.is_on_its_way());
         (is_on_its_way && at < reserved.until).then_some(reserved)
     }
 
     /// Ends every reservation of this version: it went live or was given up.
     pub(super) fn end_reservations(&mut self, of: &VersionRef) {
         for service in self.services.values_mut() {
-            if service
-                .reserved
-                .as_ref()
-                .is_some_and(|reserved| reserved.by == *of)
-            {
+            if service.reserved.as_ref().is_some_and(|reserved| reserved.by == *of) {
                 service.reserved = None;
             }
         }

@@ -50,7 +50,8 @@ impl Stage {
     }
 
     /// Forgets a version whose stack is gone. A service without any version left is forgotten with it, so that a
-    /// first release under a mistyped name leaves nothing behind.
+    /// first release under a mistyped name leaves nothing behind but the ordinal that comes next: were it to begin anew,
+    /// a job that comes once more would use a stack name again that a late worker may still be deleting.
     ///
     /// # Errors
     /// When the version is not being retired.
@@ -64,6 +65,7 @@ impl Stage {
         if let Some(service) = self.services.get_mut(&of.service) {
             service.versions.remove(&of.version);
             if service.versions.is_empty() {
+                self.forgotten.insert(of.service.clone(), service.next_ordinal);
                 self.services.remove(&of.service);
             }
         }
@@ -75,9 +77,6 @@ impl Stage {
     #[must_use]
     pub fn unreachable(&self) -> Vec<VersionRef> {
         let pins = self.pins();
-        self.all_versions()
-            .map(|(of, _)| of)
-            .filter(|of| !pins.contains_key(of))
-            .collect()
+        self.all_versions().map(|(of, _)| of).filter(|of| !pins.contains_key(of)).collect()
     }
 }

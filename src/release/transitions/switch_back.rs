@@ -12,6 +12,9 @@ pub struct SwitchBack {
     pub service: ServiceName,
     /// The version that is to be live again: named, so that the same request made twice switches once.
     pub to: VersionId,
+    /// The version that was live when it was asked for: when another one has gone live since, that is not what is wanted
+    /// away, and the same request, repeated late, must not take it away.
+    pub away_from: Option<VersionId>,
     /// Who asks for it, for the history.
     pub who: String,
     /// Why, for the history.
@@ -30,26 +33,19 @@ impl Stage {
     pub fn switch_back_target(&self, service: &ServiceName) -> Result<VersionId, Refusal> {
         let known = self.services.get(service);
         let newest = known.and_then(|known| known.previous.first());
-        newest.cloned().ok_or_else(|| Refusal::NothingKept {
-            service: service.clone(),
-            kept: Vec::new(),
-        })
+        newest.cloned().ok_or_else(|| Refusal::NothingKept { service: service.clone(), kept: Vec::new() })
     }
 
     /// Makes a kept previous version live again, and what was live previous. Always possible while one is kept: what
     /// becomes untested by it is told by [`Stage::debts`], what falls behind by [`Stage::behind`].
     ///
     /// # Errors
-    /// When that version is not kept, or a strict request would leave pairs untested; the stage must then be dropped,
+    /// When that version is not kept, another one has gone live since it was asked for, or a strict request would leave pairs untested; the stage must then be dropped,
     /// as after every refusal.
     pub fn switch_back(&mut self, request: &SwitchBack) -> Result<(), Refusal> {
         let owed = self.debts();
         self.swap(request)?;
-        let pairs: Vec<Debt> = self
-            .debts()
-            .into_iter()
-            .filter(|debt| !owed.contains(debt))
-            .collect();
+        let pairs: Vec<Debt> = self.debts().into_iter().filter(|debt| !owed.contains(debt)).collect();
         if request.strict && !pairs.is_empty() {
             return Err(Refusal::WouldBeUntested { pairs });
         }
@@ -57,21 +53,18 @@ impl Stage {
     }
 
     fn swap(&mut self, request: &SwitchBack) -> Result<(), Refusal> {
-        let service =
-            self.services
-                .get_mut(&request.service)
-                .ok_or_else(|| Refusal::NothingKept {
-                    service: request.service.clone(),
-                    kept: Vec::new(),
-                })?;
+        let service = self
+            .services
+            .get_mut(&request.service)
+            .ok_or_else(|| Refusal::NothingKept { service: request.service.clone(), kept: Vec::new() })?;
         if service.live.as_ref() == Some(&request.to) {
             return Ok(());
         }
+        if service.live != request.away_from {
+            return Err(Refusal::LiveChanged { service: request.service.clone(), live: service.live.clone() });
+        }
         let Some(place) = service.previous.iter().position(|kept| *kept == request.to) else {
-            return Err(Refusal::NothingKept {
-                service: request.service.clone(),
-                kept: service.previous.clone(),
-            });
+            return Err(Refusal::NothingKept { service: request.service.clone(), kept: service.previous.clone() });
         };
         service.previous.remove(place);
         if let Some(before) = service.live.replace(request.to.clone()) {
@@ -84,16 +77,8 @@ impl Stage {
             version.state = State::Live;
             version.promoted_at = Some(request.at);
         }
-        let of = VersionRef {
-            service: request.service.clone(),
-            version: request.to.clone(),
-        };
-        self.note(
-            request.at,
-            &of,
-            format!("was switched back to: {}", request.reason),
-            request.who.clone(),
-        );
+        let of = VersionRef { service: request.service.clone(), version: request.to.clone() };
+        self.note(request.at, &of, format!("was switched back to: {}", request.reason), request.who.clone());
         Ok(())
     }
 }

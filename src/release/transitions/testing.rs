@@ -11,13 +11,7 @@ impl Stage {
     ///
     /// # Errors
     /// When the version is gone, was given up, or is not ready to be tested or past it.
-    pub fn run_started(
-        &mut self,
-        of: &VersionRef,
-        run: &RunId,
-        seen: &SeenStacks,
-        at: Moment,
-    ) -> Result<(), Refusal> {
+    pub fn run_started(&mut self, of: &VersionRef, run: &RunId, seen: &SeenStacks, at: Moment) -> Result<(), Refusal> {
         let version = self.version_mut(of)?;
         if version.run.as_ref().is_some_and(|newest| newest.id == *run) {
             return Ok(());
@@ -31,12 +25,7 @@ impl Stage {
         }
         version.state = State::Blue;
         version.tested = None;
-        version.run = Some(Run {
-            id: run.clone(),
-            started_at: at,
-            outcome: RunOutcome::Running,
-            seen: seen.clone(),
-        });
+        version.run = Some(Run { id: run.clone(), started_at: at, outcome: RunOutcome::Running, seen: seen.clone() });
         let who = version.execution.execution_id.clone();
         self.note(at, of, format!("is tested by {run}"), who);
         Ok(())
@@ -88,12 +77,7 @@ impl Stage {
             return Ok(());
         };
         let who = version.execution.execution_id.clone();
-        self.note(
-            at,
-            of,
-            "was tested while something outside changed a stack: that run does not count",
-            who,
-        );
+        self.note(at, of, "was tested while something outside changed a stack: that run does not count", who);
         Ok(())
     }
 
@@ -105,18 +89,12 @@ impl Stage {
         outcome: RunOutcome,
     ) -> Result<Option<&mut Version>, Refusal> {
         let version = self.version_mut(of)?;
-        if !version.state.is_on_its_way()
-            && version.state != State::Live
-            && version.state != State::Previous
-        {
+        if !version.state.is_on_its_way() && version.state != State::Live && version.state != State::Previous {
             return Err(given_up(of, version));
         }
         let newest = version.run.as_mut().filter(|newest| newest.id == *run);
         let Some(newest) = newest else {
-            return Err(Refusal::RunReplaced {
-                of: of.clone(),
-                run: run.clone(),
-            });
+            return Err(Refusal::RunReplaced { of: of.clone(), run: run.clone() });
         };
         if newest.outcome != RunOutcome::Running {
             return Ok(None);
@@ -128,8 +106,5 @@ impl Stage {
 
 /// The refusal for a version in a state from which the transition does not lead on.
 pub(super) fn wrong(of: &VersionRef, version: &Version) -> Refusal {
-    Refusal::WrongState {
-        of: of.clone(),
-        state: version.state,
-    }
+    Refusal::WrongState { of: of.clone(), state: version.state }
 }

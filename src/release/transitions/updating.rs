@@ -24,12 +24,7 @@ impl Stage {
     /// # Errors
     /// When the promotion was not begun, its barrier does not hold, somebody still uses what was live, or the version
     /// has been overtaken.
-    pub fn finish_update(
-        &mut self,
-        of: &VersionRef,
-        updated: &Updated,
-        terms: Promotion,
-    ) -> Result<(), Refusal> {
+    pub fn finish_update(&mut self, of: &VersionRef, updated: &Updated, terms: Promotion) -> Result<(), Refusal> {
         let version = self.version_mut(of)?;
         match version.state {
             State::Promoting => {}
@@ -42,9 +37,7 @@ impl Stage {
             return Err(Refusal::Held { of: of.clone(), by });
         }
         self.refuse_if_outrun(of, terms)?;
-        let replaced = self
-            .live(&of.service)
-            .filter(|live| live.stack.name == updated.stack.name);
+        let replaced = self.live(&of.service).filter(|live| live.stack.name == updated.stack.name);
         let replaced = replaced.map(|live| live.id.clone());
         self.make_live(of, terms.keep);
         if let (Some(replaced), Some(service)) = (replaced, self.services.get_mut(&of.service)) {
@@ -59,21 +52,14 @@ impl Stage {
         version.green = version.green.map(|_| Green::On);
         version.promoted_at = Some(terms.at);
         let who = version.execution.execution_id.clone();
-        self.note(
-            terms.at,
-            of,
-            format!("went live in {}", updated.stack.name),
-            who,
-        );
+        self.note(terms.at, of, format!("went live in {}", updated.stack.name), who);
         Ok(())
     }
 
     /// Every stack that was left over by an update, with the version that it belonged to.
     #[must_use]
     pub fn leftovers(&self) -> Vec<(VersionRef, StackRef)> {
-        let left = |(of, version): (VersionRef, &crate::release::Version)| {
-            Some((of, version.leftover.clone()?))
-        };
+        let left = |(of, version): (VersionRef, &crate::release::Version)| Some((of, version.leftover.clone()?));
         self.all_versions().filter_map(left).collect()
     }
 

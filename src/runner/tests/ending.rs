@@ -9,10 +9,8 @@ use crate::ports::{Here, RunStatus, Start, TestRuns, Totals};
 #[tokio::test]
 async fn a_run_passes_and_leaves_its_log_certificate_and_reports() {
     let bench = Bench::new();
-    let mut spec = bench.spec(
-        "passing",
-        "mkdir out; echo '<testsuite><testcase name=\"a\"/></testsuite>' > out/a.xml; echo fine",
-    );
+    let mut spec =
+        bench.spec("passing", "mkdir out; echo '<testsuite><testcase name=\"a\"/></testsuite>' > out/a.xml; echo fine");
     spec.reports = Some("out/*.xml".into());
     let end = bench.run(spec).await;
     assert!(end.passed(), "{end:?}");
@@ -24,8 +22,7 @@ async fn a_run_passes_and_leaves_its_log_certificate_and_reports() {
     let bundle = bench.bundle_of("passing");
     assert_eq!(read(bundle.path(), "log.txt"), "fine\n");
     assert!(read(bundle.path(), "reports/out/a.xml").contains("testcase"));
-    let certificate: serde_json::Value =
-        serde_json::from_str(&read(bundle.path(), "certificate.json")).unwrap();
+    let certificate: serde_json::Value = serde_json::from_str(&read(bundle.path(), "certificate.json")).unwrap();
     assert_eq!(certificate["stage"], "test");
     assert_eq!(certificate["view"]["orders"], "v1-abc");
     assert_eq!(certificate["run"], "passing");
@@ -33,19 +30,14 @@ async fn a_run_passes_and_leaves_its_log_certificate_and_reports() {
     assert_eq!(certificate["exitCode"], 0);
     assert_eq!(certificate["totals"]["tests"], 1);
     let ended_at = certificate["endedAt"].as_str().unwrap();
-    assert!(
-        ended_at.starts_with("20") && ended_at.ends_with('Z'),
-        "{ended_at}"
-    );
+    assert!(ended_at.starts_with("20") && ended_at.ends_with('Z'), "{ended_at}");
     bench.is_clean();
 }
 
 #[tokio::test]
 async fn a_failing_command_fails_the_run() {
     let bench = Bench::new();
-    let end = bench
-        .run(bench.spec("failing", "echo broken >&2; exit 7"))
-        .await;
+    let end = bench.run(bench.spec("failing", "echo broken >&2; exit 7")).await;
     assert!(!end.passed());
     assert_eq!((end.exit_code, end.totals), (Some(7), None));
     assert_eq!(end.tail, "broken\n");
@@ -59,11 +51,7 @@ async fn a_failed_test_fails_the_run_although_the_command_succeeds() {
     spec.reports = Some("a.xml".into());
     let end = bench.run(spec).await;
     assert!(!end.passed());
-    let totals = Totals {
-        tests: 1,
-        failed: 1,
-        skipped: 0,
-    };
+    let totals = Totals { tests: 1, failed: 1, skipped: 0 };
     assert_eq!((end.exit_code, end.totals), (Some(0), Some(totals)));
     assert_eq!(end.failed_tests[0].name, "a");
     assert_eq!(end.failed_tests[0].message, "no");
@@ -76,10 +64,7 @@ async fn a_run_that_was_to_write_reports_and_did_not_fails() {
     spec.reports = Some("**/*.xml".into());
     let end = bench.run(spec).await;
     assert!(!end.passed());
-    assert_eq!(
-        end.report_problem.unwrap(),
-        "the run wrote no report: no file matches \"**/*.xml\""
-    );
+    assert_eq!(end.report_problem.unwrap(), "the run wrote no report: no file matches \"**/*.xml\"");
 }
 
 #[tokio::test]
@@ -122,8 +107,7 @@ async fn a_run_may_clean_up_when_its_time_is_over() {
     let mut pace = quick();
     pace.grace_at_limit = LONG;
     let bench = Bench::with(pace, Memory::default());
-    let command =
-        "(trap 'sleep 0.2; echo cleaned; exit' TERM; while :; do sleep 0.02; done) & wait";
+    let command = "(trap 'sleep 0.2; echo cleaned; exit' TERM; while :; do sleep 0.02; done) & wait";
     let mut spec = bench.spec("tidy", command);
     spec.time_limit = Duration::from_millis(300);
     let end = bench.run(spec).await;
@@ -146,9 +130,7 @@ async fn a_daemon_that_keeps_the_output_open_does_not_hold_up_the_run() {
     let end = bench.run(bench.spec("daemon", command)).await;
     let took = bench.clock.elapsed() - began;
     let daemon: u32 = end.tail.trim().parse().unwrap();
-    let killed = std::process::Command::new("kill")
-        .arg(daemon.to_string())
-        .status();
+    let killed = std::process::Command::new("kill").arg(daemon.to_string()).status();
     assert!(killed.unwrap().success());
     bench.is_gone(daemon).await;
     assert!(end.passed(), "{end:?}");
@@ -158,9 +140,7 @@ async fn a_daemon_that_keeps_the_output_open_does_not_hold_up_the_run() {
 #[tokio::test]
 async fn a_stopped_run_is_recorded_as_stopped() {
     let bench = Bench::new();
-    let run = bench
-        .start(bench.spec("stopped", "sleep 60 & echo $!; wait"))
-        .await;
+    let run = bench.start(bench.spec("stopped", "sleep 60 & echo $!; wait")).await;
     let grandchild = bench.number_printed_by(&run).await;
     bench.runner.stop(&run).await;
     let last = bench.memory.of(&run).pop().unwrap();
@@ -174,9 +154,7 @@ async fn a_stopped_run_is_recorded_as_stopped() {
 #[tokio::test]
 async fn stopping_all_ends_stubborn_runs_too() {
     let bench = Bench::new();
-    let first = bench
-        .start(bench.spec("first", "trap '' TERM; echo $$; sleep 60; sleep 60"))
-        .await;
+    let first = bench.start(bench.spec("first", "trap '' TERM; echo $$; sleep 60; sleep 60")).await;
     let second = bench.start(bench.spec("second", "sleep 60")).await;
     let stubborn = bench.number_printed_by(&first).await;
     bench.runner.stop_all().await;
@@ -199,13 +177,6 @@ async fn a_full_machine_takes_no_more_and_a_run_is_started_once() {
     assert_eq!(again.unwrap(), Start::Started);
     assert!(bench.memory.of(&"three".parse().unwrap()).is_empty());
     bench.runner.stop_all().await;
-    assert_eq!(
-        bench
-            .runner
-            .start(bench.spec("four", "true"))
-            .await
-            .unwrap(),
-        Start::Started
-    );
+    assert_eq!(bench.runner.start(bench.spec("four", "true")).await.unwrap(), Start::Started);
     bench.end_of(&"four".parse().unwrap()).await;
 }

@@ -4,19 +4,12 @@ use crate::ports::{FailedTest, Totals};
 use crate::runner::junit::{Report, read};
 
 fn counts(report: &Report) -> (u64, u64, u64) {
-    let Totals {
-        tests,
-        failed,
-        skipped,
-    } = report.totals;
+    let Totals { tests, failed, skipped } = report.totals;
     (tests, failed, skipped)
 }
 
 fn failed(name: &str, message: &str) -> FailedTest {
-    FailedTest {
-        name: name.into(),
-        message: message.into(),
-    }
+    FailedTest { name: name.into(), message: message.into() }
 }
 
 #[test]
@@ -35,10 +28,7 @@ fn pytest_is_read() {
     assert_eq!(counts(&report), (4, 2, 1));
     assert_eq!(
         report.failed,
-        [
-            failed("tests.test_a::test_bad", "assert 1 == 2"),
-            failed("tests.test_b", "collection failure"),
-        ]
+        [failed("tests.test_a::test_bad", "assert 1 == 2"), failed("tests.test_b", "collection failure"),]
     );
 }
 
@@ -74,10 +64,7 @@ fn surefire_is_read() {
     .unwrap();
     assert_eq!(counts(&report), (2, 1, 0));
     let name = "com.example.OrdersTest::cancels";
-    assert_eq!(
-        report.failed,
-        [failed(name, "java.lang.NullPointerException: x < y")]
-    );
+    assert_eq!(report.failed, [failed(name, "java.lang.NullPointerException: x < y")]);
 }
 
 #[test]
@@ -138,9 +125,7 @@ fn what_suites_claim_is_not_believed() {
 #[test]
 fn long_messages_are_cut() {
     let long = "ä".repeat(400);
-    let xml = format!(
-        r#"<testsuite><testcase name="a"><failure message="{long}"/></testcase></testsuite>"#
-    );
+    let xml = format!(r#"<testsuite><testcase name="a"><failure message="{long}"/></testcase></testsuite>"#);
     let report = read(&xml).unwrap();
     assert_eq!(report.failed[0].message.chars().count(), 300);
 }
@@ -148,11 +133,7 @@ fn long_messages_are_cut() {
 #[test]
 fn deep_nesting_does_not_exhaust_the_stack() {
     let depth = 200_000;
-    let nested = format!(
-        "{}<testcase name=\"a\"/>{}",
-        "<testsuite>".repeat(depth),
-        "</testsuite>".repeat(depth)
-    );
+    let nested = format!("{}<testcase name=\"a\"/>{}", "<testsuite>".repeat(depth), "</testsuite>".repeat(depth));
     assert_eq!(counts(&read(&nested).unwrap()), (1, 0, 0));
 }
 

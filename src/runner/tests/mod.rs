@@ -20,9 +20,7 @@ use tempfile::TempDir;
 use super::{CommandRunner, Pace, Settings};
 use crate::archive::unpack;
 use crate::clock::{Clock, SystemClock};
-use crate::ports::{
-    Bundle, Fault, Here, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns,
-};
+use crate::ports::{Bundle, Fault, Here, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns};
 use crate::release::{RunId, StageName};
 
 /// Long enough for anything here on a busy machine; nothing waits this long unless it is broken.
@@ -48,15 +46,9 @@ impl Memory {
 
     fn fail_perhaps(&self) -> Result<(), Fault> {
         let lower = |left: usize| left.checked_sub(1);
-        match self
-            .failing
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, lower)
-        {
+        match self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, lower) {
             Err(_) => Ok(()),
-            Ok(_) => Err(Fault::Unavailable {
-                doing: "write".into(),
-                detail: "slow down".into(),
-            }),
+            Ok(_) => Err(Fault::Unavailable { doing: "write".into(), detail: "slow down".into() }),
         }
     }
 }
@@ -105,12 +97,8 @@ impl Bench {
     }
 
     fn with(pace: Pace, memory: Memory) -> Self {
-        let settings = Settings {
-            at_once: 2,
-            path: "/usr/local/bin:/usr/bin:/bin".into(),
-            worker: "worker-1".into(),
-            pace,
-        };
+        let settings =
+            Settings { at_once: 2, path: "/usr/local/bin:/usr/bin:/bin".into(), worker: "worker-1".into(), pace };
         let (memory, clock) = (Arc::new(memory), Arc::new(SystemClock::start()));
         Self {
             runner: CommandRunner::new(settings, memory.clone(), clock.clone()),

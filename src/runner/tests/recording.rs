@@ -26,9 +26,7 @@ async fn a_run_is_recorded_before_start_returns() {
 #[tokio::test]
 async fn the_beat_moves_and_tells_the_progress_until_the_end_is_recorded() {
     let bench = Bench::new();
-    let run = bench
-        .start(bench.spec("beating", "echo begun; sleep 0.3"))
-        .await;
+    let run = bench.start(bench.spec("beating", "echo begun; sleep 0.3")).await;
     assert_eq!(bench.runner.wait(&run, LONG).await, Here::No);
     let records = bench.memory.of(&run);
     assert!(records.len() > 3, "{records:?}");
@@ -40,18 +38,13 @@ async fn the_beat_moves_and_tells_the_progress_until_the_end_is_recorded() {
         assert!(matches!(record.status, RunStatus::Running { .. }));
     }
     let progress = "begun".to_owned();
-    assert_eq!(
-        before.last().unwrap().status,
-        RunStatus::Running { progress }
-    );
+    assert_eq!(before.last().unwrap().status, RunStatus::Running { progress });
 }
 
 #[tokio::test]
 async fn waiting_ends_with_patience_and_tells_the_last_line() {
     let bench = Bench::new();
-    let run = bench
-        .start(bench.spec("slow", "echo 1; echo 42; sleep 60"))
-        .await;
+    let run = bench.start(bench.spec("slow", "echo 1; echo 42; sleep 60")).await;
     assert_eq!(bench.number_printed_by(&run).await, 42);
     let here = bench.runner.wait(&run, Duration::from_millis(1)).await;
     assert_eq!(here, Here::Running("42".into()));
@@ -76,11 +69,7 @@ async fn a_command_that_cannot_be_started_is_recorded_as_stopped() {
     spec.work = spec.home.path().join("missing");
     let run = spec.run.clone();
     let fault = bench.runner.start(spec).await.unwrap_err();
-    assert!(
-        fault
-            .to_string()
-            .starts_with("could not start the test command: ")
-    );
+    assert!(fault.to_string().starts_with("could not start the test command: "));
     let last = bench.memory.of(&run).pop().unwrap();
     assert_eq!((last.beat, last.status), (1, RunStatus::Stopped));
     bench.is_clean();
@@ -110,10 +99,7 @@ async fn a_store_that_is_gone_for_good_does_not_hold_the_place_for_ever() {
 
 #[tokio::test]
 async fn a_bug_while_following_a_run_frees_its_place_and_stills_its_beat() {
-    let broken = Memory {
-        broken: true,
-        ..Memory::default()
-    };
+    let broken = Memory { broken: true, ..Memory::default() };
     let bench = Bench::with(quick(), broken);
     let run = bench.start(bench.spec("unlucky", "sleep 0.1")).await;
     assert_eq!(bench.runner.wait(&run, LONG).await, Here::No);
@@ -121,8 +107,5 @@ async fn a_bug_while_following_a_run_frees_its_place_and_stills_its_beat() {
     let still = bench.memory.of(&run);
     bench.clock.sleep(quick().beat * 3).await;
     assert_eq!(bench.memory.of(&run), still);
-    assert!(matches!(
-        still.last().unwrap().status,
-        RunStatus::Running { .. }
-    ));
+    assert!(matches!(still.last().unwrap().status, RunStatus::Running { .. }));
 }

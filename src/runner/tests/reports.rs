@@ -33,11 +33,7 @@ fn has_problem(findings: &Findings, part: &str) {
 #[test]
 fn all_matching_reports_count_together() {
     let failing = r#"<testsuite><testcase name="b"><error/></testcase></testsuite>"#;
-    let work = work_with(&[
-        ("out/TEST-a.xml", ONE_TEST),
-        ("deep/out/TEST-b.xml", failing),
-        ("out/TEST-c.txt", "no"),
-    ]);
+    let work = work_with(&[("out/TEST-a.xml", ONE_TEST), ("deep/out/TEST-b.xml", failing), ("out/TEST-c.txt", "no")]);
     let findings = read(work.path(), "**/TEST-*.xml");
     assert_eq!(findings.problem, None);
     assert_eq!((findings.totals.tests, findings.totals.failed), (2, 1));
@@ -54,10 +50,7 @@ fn a_work_directory_with_glob_characters_is_no_glob() {
 #[test]
 fn reports_without_a_test_are_a_problem() {
     let work = work_with(&[("a.xml", "<testsuites tests=\"7\"></testsuites>")]);
-    has_problem(
-        &read(work.path(), "*.xml"),
-        "no test is in the 1 report(s) that match",
-    );
+    has_problem(&read(work.path(), "*.xml"), "no test is in the 1 report(s) that match");
     has_problem(&read(work.path(), "*.json"), "no file matches \"*.json\"");
 }
 
@@ -66,10 +59,7 @@ fn reports_of_earlier_tests_are_not_this_runs() {
     let work = work_with(&[("old.xml", ONE_TEST), ("rewritten.xml", ONE_TEST)]);
     let seen = before(work.path(), "*.xml");
     let findings = read_all(work.path(), "*.xml", &seen);
-    has_problem(
-        &findings,
-        "the 2 file(s) that match \"*.xml\" were there before",
-    );
+    has_problem(&findings, "the 2 file(s) that match \"*.xml\" were there before");
     fs::write(work.path().join("rewritten.xml"), format!("{ONE_TEST}\n")).unwrap();
     let findings = read_all(work.path(), "*.xml", &seen);
     assert_eq!((findings.problem, findings.totals.tests), (None, 1));
@@ -77,10 +67,7 @@ fn reports_of_earlier_tests_are_not_this_runs() {
 
 #[test]
 fn a_malformed_report_is_named() {
-    let work = work_with(&[
-        ("good.xml", ONE_TEST),
-        ("out/bad.xml", "<testsuite><testcase"),
-    ]);
+    let work = work_with(&[("good.xml", ONE_TEST), ("out/bad.xml", "<testsuite><testcase")]);
     let findings = read(work.path(), "**/*.xml");
     has_problem(&findings, "report out/bad.xml cannot be read: ");
     assert_eq!(findings.totals.tests, 1);
@@ -93,18 +80,12 @@ fn links_and_what_is_outside_are_refused() {
     let work = work_with(&[("a.xml", ONE_TEST)]);
     symlink(outside.path().join("secret.xml"), work.path().join("b.xml")).unwrap();
     let findings = read(work.path(), "*.xml");
-    has_problem(
-        &findings,
-        "report b.xml cannot be read: it is a symbolic link",
-    );
+    has_problem(&findings, "report b.xml cannot be read: it is a symbolic link");
     assert_eq!(findings.files, [PathBuf::from("a.xml")]);
 
     symlink(outside.path(), work.path().join("linked")).unwrap();
     let findings = read(work.path(), "linked/*.xml");
-    has_problem(
-        &findings,
-        "it is outside of the directory in which the command ran",
-    );
+    has_problem(&findings, "it is outside of the directory in which the command ran");
     assert!(findings.files.is_empty());
 }
 
@@ -112,14 +93,9 @@ fn links_and_what_is_outside_are_refused() {
 fn what_is_not_a_file_is_never_opened() {
     let work = work_with(&[("dir.xml/a.xml", ONE_TEST)]);
     has_problem(&read(work.path(), "*.xml"), "the run wrote no report");
-    let made = std::process::Command::new("mkfifo")
-        .arg(work.path().join("pipe.xml"))
-        .status();
+    let made = std::process::Command::new("mkfifo").arg(work.path().join("pipe.xml")).status();
     assert!(made.unwrap().success());
-    has_problem(
-        &read(work.path(), "*.xml"),
-        "pipe.xml cannot be read: it is not a regular file",
-    );
+    has_problem(&read(work.path(), "*.xml"), "pipe.xml cannot be read: it is not a regular file");
 }
 
 #[test]
@@ -128,20 +104,14 @@ fn a_report_that_is_too_large_is_refused() {
     let file = fs::File::create(work.path().join("a.xml")).unwrap();
     file.set_len((16 << 20) + 1).unwrap();
     let findings = read(work.path(), "*.xml");
-    has_problem(
-        &findings,
-        "report a.xml cannot be read: it is larger than 16 MiB",
-    );
+    has_problem(&findings, "report a.xml cannot be read: it is larger than 16 MiB");
 }
 
 #[test]
 fn a_glob_that_leaves_the_directory_is_refused() {
     let work = work_with(&[("a.xml", ONE_TEST)]);
     for pattern in ["/etc/*", "../*.xml", "a/../../*.xml", ""] {
-        has_problem(
-            &read(work.path(), pattern),
-            "it must be relative and cannot hold \"..\"",
-        );
+        has_problem(&read(work.path(), pattern), "it must be relative and cannot hold \"..\"");
     }
     has_problem(&read(work.path(), "a["), "\"a[\" is not a glob");
     assert_eq!(read(work.path(), "./*.xml").totals.tests, 1);
@@ -150,10 +120,7 @@ fn a_glob_that_leaves_the_directory_is_refused() {
 #[test]
 fn only_the_first_failed_tests_are_named() {
     let case = r#"<testcase name="t"><failure/></testcase>"#;
-    let work = work_with(&[(
-        "a.xml",
-        &format!("<testsuite>{}</testsuite>", case.repeat(70)),
-    )]);
+    let work = work_with(&[("a.xml", &format!("<testsuite>{}</testsuite>", case.repeat(70)))]);
     let findings = read(work.path(), "a.xml");
     assert_eq!(findings.totals.failed, 70);
     assert_eq!(findings.failed_tests.len(), 50);

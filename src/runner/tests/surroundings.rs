@@ -10,19 +10,14 @@ async fn a_command_sees_nothing_of_the_workers_environment() {
     let end = bench.run(spec).await;
     // The shell itself adds these.
     let own = ["PWD", "OLDPWD", "SHLVL", "_"];
-    let names: Vec<&str> = end
-        .tail
-        .lines()
-        .filter(|name| !own.contains(name))
-        .collect();
+    let names: Vec<&str> = end.tail.lines().filter(|name| !own.contains(name)).collect();
     assert_eq!(names, ["BLUESTAGE_RUN", "HOME", "LANG", "PATH", "TMPDIR"]);
 }
 
 #[tokio::test]
 async fn a_command_has_a_home_and_a_temporary_directory_of_its_own() {
     let bench = Bench::new();
-    let command =
-        "pwd; echo $HOME; echo $TMPDIR; touch $HOME/a $TMPDIR/b; ls $HOME; ls $TMPDIR; echo $LANG";
+    let command = "pwd; echo $HOME; echo $TMPDIR; touch $HOME/a $TMPDIR/b; ls $HOME; ls $TMPDIR; echo $LANG";
     let spec = bench.spec("homes", command);
     let home = spec.home.path().canonicalize().unwrap();
     let end = bench.run(spec).await;

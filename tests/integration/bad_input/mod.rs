@@ -66,55 +66,30 @@ async fn all_fail_in(world: &World, action: &str, cases: &[Case]) {
         let outcome = world.await_execution(case.name, &execution).await;
         match outcome.actions.get(action) {
             Some(report) => wrong.extend(complaints(case, report)),
-            None => wrong.push(format!(
-                "{}: {action} did not run: {:#?}",
-                case.name, outcome.actions
-            )),
+            None => wrong.push(format!("{}: {action} did not run: {:#?}", case.name, outcome.actions)),
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 fn complaints(case: &Case, report: &ActionReport) -> Vec<String> {
-    let ActionReport {
-        error_code,
-        message,
-        ..
-    } = report;
+    let ActionReport { error_code, message, .. } = report;
     let mut wrong = Vec::new();
     if report.status != "Failed" || error_code != case.code {
-        wrong.push(format!(
-            "is {} with {error_code}, not {}",
-            report.status, case.code
-        ));
+        wrong.push(format!("is {} with {error_code}, not {}", report.status, case.code));
     }
     for words in case.says.iter().filter(|words| !message.contains(*words)) {
         wrong.push(format!("does not say: {words}"));
     }
     wrong.extend(unclear(message));
-    wrong
-        .iter()
-        .map(|what| format!("{}: {what}\n  {message}", case.name))
-        .collect()
+    wrong.iter().map(|what| format!("{}: {what}\n  {message}", case.name)).collect()
 }
 
 /// What tells that a message was put together carelessly, or is a program's rather than a person's.
 fn unclear(message: &str) -> Option<String> {
-    let careless = [
-        " . ",
-        " \n",
-        "\"\"",
-        "Some(",
-        "None",
-        "Error {",
-        "Error(",
-        "Unhandled",
-        "service error",
-        "panicked",
-    ];
-    let found = careless
-        .into_iter()
-        .find(|careless| message.contains(careless));
+    let careless =
+        [" . ", " \n", "\"\"", "Some(", "None", "Error {", "Error(", "Unhandled", "service error", "panicked"];
+    let found = careless.into_iter().find(|careless| message.contains(careless));
     let ends_well = message.ends_with('.') && !has_two_stops(message);
     match found {
         Some(found) => Some(format!("holds {found:?}")),
@@ -127,8 +102,7 @@ fn unclear(message: &str) -> Option<String> {
 fn has_two_stops(message: &str) -> bool {
     let mut ends = message.split("..").collect::<Vec<_>>();
     ends.pop();
-    ends.iter()
-        .any(|before| before.ends_with(|last: char| last.is_alphanumeric()))
+    ends.iter().any(|before| before.ends_with(|last: char| last.is_alphanumeric()))
 }
 
 /// Insists that of all this the stage knows nothing and no stack is there.
@@ -140,10 +114,6 @@ async fn nothing_is_left(world: &World) {
 
 /// Waits until the sweep has taken everything away.
 async fn nothing_stays(world: &World) {
-    world
-        .await_stage("the sweep has taken everything away", |stage| {
-            stage.services.is_empty()
-        })
-        .await;
+    world.await_stage("the sweep has taken everything away", |stage| stage.services.is_empty()).await;
     nothing_is_left(world).await;
 }

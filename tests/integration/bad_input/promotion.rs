@@ -15,10 +15,8 @@ async fn a_version_without_passed_tests_is_not_promoted_and_does_not_stay() {
     ];
     let mut hasty = Case::new("hasty", ("ConfigurationError", &says));
     hasty.options.test = None;
-    let says = [
-        "this pipeline execution has no version of bare",
-        "Put DeployBlue with the same Stage and Service before",
-    ];
+    let says =
+        ["this pipeline execution has no version of bare", "Put DeployBlue with the same Stage and Service before"];
     let mut bare = Case::new("bare", ("ConfigurationError", &says));
     (bare.options.deploy, bare.options.test) = (None, None);
     all_fail_in(&world, "Promote", &[hasty, bare]).await;
@@ -29,8 +27,7 @@ async fn a_version_without_passed_tests_is_not_promoted_and_does_not_stay() {
 async fn a_version_that_is_older_than_live_does_not_replace_it() {
     let world = queue::world(&[], &["--failed-grace-seconds", "0"]).await;
     let gate = Gate::closed(&world);
-    let options =
-        PipelineOptions::service("shop").test("Command", &gate.wait_for("$BLUESTAGE_VERSION"));
+    let options = PipelineOptions::service("shop").test("Command", &gate.wait_for("$BLUESTAGE_VERSION"));
     world.create_pipeline("shop", &options).await;
     let older = world.release("shop", &queue::source()).await;
     let of_older = await_versions(&world, 1).await.remove(0);
@@ -41,19 +38,11 @@ async fn a_version_that_is_older_than_live_does_not_replace_it() {
     world.await_execution("shop", &newer).await.succeeded();
     gate.open(&of_older);
     let outcome = world.await_execution("shop", &older).await;
-    let says = [
-        &format!("shop {of_older} is older than {of_newer}, which is live")[..],
-        "Nothing needs to be done",
-    ];
+    let says = [&format!("shop {of_older} is older than {of_newer}, which is live")[..], "Nothing needs to be done"];
     let case = Case::new("shop", ("RevisionOutOfSync", &says));
-    assert_eq!(
-        complaints(&case, outcome.failed_in("Promote")),
-        Vec::<String>::new()
-    );
+    assert_eq!(complaints(&case, outcome.failed_in("Promote")), Vec::<String>::new());
     let only_newer = |ids: Vec<String>| ids == [of_newer.clone()];
-    world
-        .await_stage("the older one is gone", |stage| only_newer(versions(stage)))
-        .await;
+    world.await_stage("the older one is gone", |stage| only_newer(versions(stage))).await;
     assert_eq!(world.stacks().await, [format!("test-shop-{of_newer}")]);
 }
 
@@ -66,9 +55,7 @@ async fn a_version_that_was_tested_with_a_neighbour_who_was_replaced_is_not_prom
     let options = queue::wired_to("shop", "base").test("Command", &gate.wait_for("shop"));
     world.create_pipeline("shop", &options).await;
     let shop = world.release("shop", &queue::source()).await;
-    world
-        .await_stage("the shop has begun", |stage| stage.services.len() == 2)
-        .await;
+    world.await_stage("the shop has begun", |stage| stage.services.len() == 2).await;
     let base = world.start_pipeline("base").await;
     world.await_execution("base", &base).await.succeeded();
     let after = live(&world, "base").await;
@@ -81,46 +68,25 @@ async fn a_version_that_was_tested_with_a_neighbour_who_was_replaced_is_not_prom
         "Retry the whole pipeline stage",
     ];
     let case = Case::new("shop", ("RevisionOutOfSync", &says));
-    assert_eq!(
-        complaints(&case, outcome.failed_in("Promote")),
-        Vec::<String>::new()
-    );
-    world
-        .await_stage("the shop is gone", |stage| stage.services.len() == 1)
-        .await;
+    assert_eq!(complaints(&case, outcome.failed_in("Promote")), Vec::<String>::new());
+    world.await_stage("the shop is gone", |stage| stage.services.len() == 1).await;
 }
 
 /// Waits until the shop has so many versions whose tests run, and names them in the order in which they began.
 async fn await_versions(world: &World, count: usize) -> Vec<String> {
     let tested = |stage: &bluestage::release::Stage| {
-        stage
-            .all_versions()
-            .filter(|(_, version)| version.run.is_some())
-            .count()
-            == count
+        stage.all_versions().filter(|(_, version)| version.run.is_some()).count() == count
     };
-    versions(
-        &world
-            .await_stage("one more version is tested", tested)
-            .await,
-    )
+    versions(&world.await_stage("one more version is tested", tested).await)
 }
 
 fn versions(stage: &bluestage::release::Stage) -> Vec<String> {
-    let mut versions: Vec<_> = stage
-        .all_versions()
-        .map(|(_, version)| (version.ordinal, version.id.to_string()))
-        .collect();
+    let mut versions: Vec<_> =
+        stage.all_versions().map(|(_, version)| (version.ordinal, version.id.to_string())).collect();
     versions.sort();
     versions.into_iter().map(|(_, id)| id).collect()
 }
 
 async fn live(world: &World, service: &str) -> String {
-    world
-        .stage()
-        .await
-        .live(&service.parse().unwrap())
-        .unwrap()
-        .id
-        .to_string()
+    world.stage().await.live(&service.parse().unwrap()).unwrap().id.to_string()
 }

@@ -33,11 +33,7 @@ async fn a_stack_that_cannot_be_made_is_removed_and_the_first_resource_that_fail
         .file("template.yaml", BROKEN),
         fails(
             "slow",
-            &[
-                "because Signal (AWS::CloudFormation::WaitCondition) failed",
-                "timed out",
-                "What is live is as it was",
-            ],
+            &["because Signal (AWS::CloudFormation::WaitCondition) failed", "timed out", "What is live is as it was"],
         )
         .file("template.yaml", NEVER_SIGNALLED),
     ];

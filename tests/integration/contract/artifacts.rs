@@ -10,12 +10,7 @@ use tempfile::TempDir;
 use super::{BUCKET, adapters, s3};
 
 pub(crate) fn artifact(bucket: &str, key: &str) -> Artifact {
-    Artifact {
-        name: "Source".to_owned(),
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        revision: None,
-    }
+    Artifact { name: "Source".to_owned(), bucket: bucket.to_owned(), key: key.to_owned(), revision: None }
 }
 
 /// A job without credentials of its own.
@@ -29,11 +24,7 @@ pub(crate) fn job() -> Job {
         id: JobId("j-1".to_owned()),
         action: ActionKind::DeployBlue,
         configuration: BTreeMap::new(),
-        pipeline: PipelineContext {
-            pipeline: "orders".to_owned(),
-            action: "Deploy".to_owned(),
-            execution,
-        },
+        pipeline: PipelineContext { pipeline: "orders".to_owned(), action: "Deploy".to_owned(), execution },
         inputs: Vec::new(),
         outputs: Vec::new(),
         credentials: None,
@@ -71,10 +62,7 @@ pub(crate) async fn an_artifact_is_stored_encrypted(sdk: &SdkConfig) {
     let (home, _into) = place();
     let file = home.path().join("reports.zip");
     std::fs::write(&file, b"PK reports").unwrap();
-    let job = Job {
-        encryption_key: Some("key-1".to_owned()),
-        ..job()
-    };
+    let job = Job { encryption_key: Some("key-1".to_owned()), ..job() };
     let stored = artifact(BUCKET, "orders/Reports/abc1234");
     artifacts.upload(&job, &stored, &file).await.unwrap();
     let object = s3(sdk).get_object().bucket(BUCKET).key(&stored.key);
@@ -95,10 +83,7 @@ pub(crate) async fn an_artifact_that_is_no_archive_is_refused(sdk: &SdkConfig) {
     let (home, into) = place();
     let rubbish = artifact(BUCKET, "rubbish");
     let refused = artifacts.unpack(&job(), &rubbish, &into).await.unwrap_err();
-    assert!(
-        matches!(&refused, ArtifactFault::Refused { name, .. } if name == "Source"),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, ArtifactFault::Refused { name, .. } if name == "Source"), "{refused:?}");
     let left = std::fs::read_dir(home.path()).unwrap().count();
     assert_eq!(left, 1, "the download is cleared away");
 }

@@ -2,8 +2,7 @@
 
 use bluestage::aws::Aws;
 use bluestage::ports::{
-    ActionKind, ArtifactFault, Continuation, ExecutionStatus, JobId, Offered, Reported, Text,
-    Token, Verdict,
+    ActionKind, ArtifactFault, Continuation, ExecutionStatus, JobId, Offered, Reported, Text, Token, Verdict,
 };
 use serde_json::json;
 
@@ -20,14 +19,11 @@ async fn offered(aws: &Aws) -> Offered {
     offers.remove(0)
 }
 
-pub(crate) async fn a_job_that_lacks_something_is_failed_and_the_others_are_offered(
-    canned: &Canned,
-) {
+pub(crate) async fn a_job_that_lacks_something_is_failed_and_the_others_are_offered(canned: &Canned) {
     let aws = adapters(canned).await;
     assert_eq!(offered(&aws).await.job.id, JobId("whole".to_owned()));
     let polls = canned.asked("PollForJobs");
-    let id =
-        json!({"owner": "Custom", "category": "Deploy", "provider": "DeployBlue", "version": "1"});
+    let id = json!({"owner": "Custom", "category": "Deploy", "provider": "DeployBlue", "version": "1"});
     assert_eq!(polls, [json!({"actionTypeId": id, "maxBatchSize": 4})]);
     let claims = canned.asked("AcknowledgeJob");
     assert_eq!(claims, [json!({"jobId": "incomplete", "nonce": "3"})]);
@@ -41,10 +37,7 @@ pub(crate) async fn a_job_that_lacks_something_is_failed_and_the_others_are_offe
 pub(crate) async fn a_job_is_ours_only_with_its_newest_nonce(canned: &Canned) {
     let aws = adapters(canned).await;
     let newest = offered(&aws).await;
-    let stale = Offered {
-        nonce: "stale".to_owned(),
-        ..offered(&aws).await
-    };
+    let stale = Offered { nonce: "stale".to_owned(), ..offered(&aws).await };
     assert!(aws.jobs.acknowledge(stale).await.unwrap().is_none());
     assert!(aws.jobs.acknowledge(newest).await.unwrap().is_some());
 }
@@ -85,9 +78,6 @@ pub(crate) async fn expired_credentials_are_renewed_once(canned: &Canned) {
     let (_home, into) = place();
     let refused = aws.artifacts.unpack(&job, &job.inputs[0], &into).await;
     let refused = refused.unwrap_err();
-    assert!(
-        matches!(refused, ArtifactFault::Refused { .. }),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, ArtifactFault::Refused { .. }), "{refused:?}");
     assert_eq!(canned.asked("GetJobDetails"), [json!({"jobId": "whole"})]);
 }

@@ -19,11 +19,7 @@ fn ended() -> RunRecord {
             exit_code: Some(0),
             signal: None,
             exceeded_seconds: None,
-            totals: Some(Totals {
-                tests: 3,
-                failed: 0,
-                skipped: 1,
-            }),
+            totals: Some(Totals { tests: 3, failed: 0, skipped: 1 }),
             failed_tests: Vec::new(),
             report_problem: None,
             tail: "3 tests, all well\n".to_owned(),
@@ -37,12 +33,7 @@ pub(crate) async fn a_record_is_read_as_it_was_written(sdk: &SdkConfig) {
     let records = adapters(sdk).await.run_records;
     let (stage, run) = place();
     assert_eq!(records.read(&stage, &run).await.unwrap(), None);
-    let running = RunRecord {
-        status: RunStatus::Running {
-            progress: "1 of 3".to_owned(),
-        },
-        ..ended()
-    };
+    let running = RunRecord { status: RunStatus::Running { progress: "1 of 3".to_owned() }, ..ended() };
     for record in [running, ended()] {
         records.write(&stage, &run, &record).await.unwrap();
         assert_eq!(records.read(&stage, &run).await.unwrap(), Some(record));

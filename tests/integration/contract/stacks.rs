@@ -27,11 +27,7 @@ const BROKEN: &str = r#"{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn named(name: &str) -> StackRef {
-    StackRef {
-        name: name.to_owned(),
-        id: None,
-        changed_at: None,
-    }
+    StackRef { name: name.to_owned(), id: None, changed_at: None }
 }
 
 fn spec(name: &str, template: &str) -> StackSpec {
@@ -114,9 +110,7 @@ pub(crate) async fn a_change_set_that_was_made_before_is_carried_out(sdk: &SdkCo
     let spec = spec("test-orders-v2", QUEUE);
     let client = aws_sdk_cloudformation::Client::new(sdk);
     let request = client.create_change_set().stack_name(&spec.stack.name);
-    let stem = aws_sdk_cloudformation::types::Parameter::builder()
-        .parameter_key("Stem")
-        .parameter_value("earlier");
+    let stem = aws_sdk_cloudformation::types::Parameter::builder().parameter_key("Stem").parameter_value("earlier");
     let begun = request
         .change_set_name("create")
         .change_set_type(ChangeSetType::Create)
@@ -126,10 +120,7 @@ pub(crate) async fn a_change_set_that_was_made_before_is_carried_out(sdk: &SdkCo
         .await
         .unwrap();
     let waiting = stacks.read(&spec.stack).await.unwrap();
-    assert!(
-        matches!(&waiting, StackState::InProgress { doing, .. } if doing == "REVIEW_IN_PROGRESS"),
-        "{waiting:?}"
-    );
+    assert!(matches!(&waiting, StackState::InProgress { doing, .. } if doing == "REVIEW_IN_PROGRESS"), "{waiting:?}");
     let made = ready(stacks.as_ref(), &spec).await;
     assert_eq!(Some(made.id), begun.stack_id);
     assert_eq!(made.outputs["QueueName"], "earlier-queue");
@@ -228,10 +219,7 @@ pub(crate) async fn a_protected_stack_is_not_deleted(sdk: &SdkConfig) {
     let made = ready(stacks.as_ref(), &spec).await;
     let client = aws_sdk_cloudformation::Client::new(sdk);
     let request = client.update_termination_protection();
-    let protected = request
-        .stack_name(&made.id)
-        .enable_termination_protection(true)
-        .send();
+    let protected = request.stack_name(&made.id).enable_termination_protection(true).send();
     protected.await.unwrap();
     let refused = stacks.delete(&with_id(&spec, &made.id).stack).await;
     let refused = refused.unwrap_err();
@@ -259,9 +247,5 @@ pub(crate) async fn a_deleted_stack_is_not_made_again(sdk: &SdkConfig) {
         let again = stacks.ensure(&spec).await.unwrap();
         assert!(matches!(again, StackState::Failed { .. }), "{again:?}");
     }
-    assert_eq!(
-        stacks.read(&spec.stack).await.unwrap(),
-        StackState::Absent,
-        "no stack came into being"
-    );
+    assert_eq!(stacks.read(&spec.stack).await.unwrap(), StackState::Absent, "no stack came into being");
 }

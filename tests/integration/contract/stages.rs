@@ -12,10 +12,7 @@ fn test_stage() -> StageName {
 }
 
 fn numbered(seq: u64) -> Stage {
-    Stage {
-        seq,
-        ..Stage::empty(test_stage())
-    }
+    Stage { seq, ..Stage::empty(test_stage()) }
 }
 
 async fn stored(aws: &Aws) -> Stored {
@@ -83,10 +80,7 @@ pub(crate) async fn a_document_of_a_newer_program_is_refused(sdk: &SdkConfig) {
     let aws = adapters(sdk).await;
     let object = s3(sdk).put_object().bucket(BUCKET);
     let newer = br#"{"schema": 99}"#.to_vec();
-    let put = object
-        .key("blue/stages/test.json")
-        .body(newer.into())
-        .send();
+    let put = object.key("blue/stages/test.json").body(newer.into()).send();
     put.await.expect("the document is stored");
     let refused = aws.stages.read(&test_stage()).await.unwrap_err();
     assert!(matches!(refused, Fault::Rejected { .. }), "{refused:?}");
@@ -116,9 +110,6 @@ pub(crate) async fn a_missing_bucket_is_told_plainly(sdk: &SdkConfig) {
     for refused in [read, write, names] {
         assert!(matches!(refused, Fault::Rejected { .. }), "{refused:?}");
         let told = refused.to_string();
-        assert!(
-            told.contains("nobody-made-this does not exist; create it"),
-            "{told}"
-        );
+        assert!(told.contains("nobody-made-this does not exist; create it"), "{told}");
     }
 }

@@ -19,26 +19,17 @@ pub(super) struct Actions {
 }
 
 /// Words of the messages with which a promotion may be refused, each with what kind of refusal that is.
-const REFUSALS: [(&str, &str); 2] = [
-    ("is older than", "older than live"),
-    ("is live now", "skew"),
-];
+const REFUSALS: [(&str, &str); 2] = [("is older than", "older than live"), ("is live now", "skew")];
 
 /// Looks at every execution of every pipeline.
 pub(super) async fn read(world: &World, known: &Known<'_>, findings: &mut Findings) -> Actions {
     let mut actions = Actions::default();
     for (_, _, status) in storm::executions(world, known.plan).await {
-        *actions
-            .executions
-            .entry(status.as_str().to_owned())
-            .or_default() += 1;
+        *actions.executions.entry(status.as_str().to_owned()).or_default() += 1;
     }
     let mut promoted = BTreeSet::new();
     for service in &known.plan.services {
-        let listed = world
-            .codepipeline()
-            .list_action_executions()
-            .pipeline_name(&service.name);
+        let listed = world.codepipeline().list_action_executions().pipeline_name(&service.name);
         let mut pages = listed.into_paginator().items().send();
         while let Some(detail) = pages.next().await {
             let action = Action::of(&service.name, &detail.unwrap());
@@ -55,16 +46,10 @@ pub(super) async fn read(world: &World, known: &Known<'_>, findings: &mut Findin
 }
 
 /// What was told to have been promoted went live, once; and whoever went live without being told was stopped meanwhile.
-fn no_promotion_was_lost(
-    known: &Known<'_>,
-    promoted: &BTreeSet<VersionRef>,
-    findings: &mut Findings,
-) {
+fn no_promotion_was_lost(known: &Known<'_>, promoted: &BTreeSet<VersionRef>, findings: &mut Findings) {
     let mut went_live = BTreeSet::new();
     for of in known.history.promoted() {
-        findings.expect(went_live.insert(of.clone()), || {
-            format!("{of} went live twice")
-        });
+        findings.expect(went_live.insert(of.clone()), || format!("{of} went live twice"));
     }
     for of in promoted.difference(&went_live) {
         findings.add(format!("the promotion of {of} is in no document"));
@@ -98,37 +83,28 @@ impl Action {
             execution: detail.pipeline_execution_id.clone().unwrap(),
             name: detail.action_name.clone().unwrap(),
             status: detail.status.as_ref().unwrap().as_str().to_owned(),
-            message: error
-                .and_then(|error| error.message.clone())
-                .unwrap_or_default(),
+            message: error.and_then(|error| error.message.clone()).unwrap_or_default(),
             version: variables.and_then(|variables| variables.get("Version").cloned()),
         }
     }
 
     fn version(&self) -> VersionRef {
-        VersionRef {
-            service: self.service.parse().unwrap(),
-            version: self.version.as_ref().unwrap().parse().unwrap(),
-        }
+        VersionRef { service: self.service.parse().unwrap(), version: self.version.as_ref().unwrap().parse().unwrap() }
     }
 
     /// An action of an execution that was stopped may fail for that; else only broken versions fail their tests, and only
     /// promotions are refused, for what is nobody's fault.
     fn check(&self, known: &Known<'_>, (actions, findings): (&mut Actions, &mut Findings)) {
         if self.status != "Failed" {
-            let known_status =
-                self.status == "Succeeded" || known.done.stopped.contains(&self.execution);
+            let known_status = self.status == "Succeeded" || known.done.stopped.contains(&self.execution);
             return findings.expect(known_status, || format!("nobody stopped this: {self:#?}"));
         }
-        let refusal = REFUSALS
-            .iter()
-            .find(|(words, _)| self.message.contains(words));
+        let refusal = REFUSALS.iter().find(|(words, _)| self.message.contains(words));
         match (self.name.as_str(), refusal) {
             ("Promote", Some((_, kind))) => *actions.refusals.entry(kind).or_default() += 1,
             ("RunIsolatedTests", _) if self.is_broken(known) => {}
-            _ => findings.expect(known.done.stopped.contains(&self.execution), || {
-                format!("this should not fail: {self:#?}")
-            }),
+            _ => findings
+                .expect(known.done.stopped.contains(&self.execution), || format!("this should not fail: {self:#?}")),
         }
     }
 

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bluestage::release::{
-    Event, Green, RunId, RunOutcome, ServiceName, Stage, StageName, State, Version, VersionId,
-    VersionRef, document,
+    Event, Green, RunId, RunOutcome, ServiceName, Stage, StageName, State, Version, VersionId, VersionRef, document,
 };
 
 use super::Findings;
@@ -29,10 +28,7 @@ pub(super) struct History {
 impl History {
     /// The versions that went live by a promotion, one after the other.
     pub(super) fn promoted(&self) -> impl Iterator<Item = &VersionRef> {
-        self.events
-            .iter()
-            .filter(|event| event.what == "went live")
-            .map(|event| &event.of)
+        self.events.iter().filter(|event| event.what == "went live").map(|event| &event.of)
     }
 
     /// What was released as this version.
@@ -53,34 +49,22 @@ impl History {
 }
 
 /// Reads every document and holds each against the one before it.
-pub(super) async fn read(
-    world: &World,
-    plan: &Plan,
-    (done, findings): (&Done, &mut Findings),
-) -> History {
+pub(super) async fn read(world: &World, plan: &Plan, (done, findings): (&Done, &mut Findings)) -> History {
     let mut documents = documents(world).await;
     documents.sort_by_key(|stage| stage.seq);
     let mut history = History::default();
     let mut before = Stage::empty("test".parse::<StageName>().unwrap());
     for after in documents {
-        let step = Step {
-            before: &before,
-            after: &after,
-            plan,
-        };
+        let step = Step { before: &before, after: &after, plan };
         history.note(&after);
-        findings.expect(after.seq == before.seq + 1, || {
-            format!("a write was lost: {} follows {}", after.seq, before.seq)
-        });
+        findings
+            .expect(after.seq == before.seq + 1, || format!("a write was lost: {} follows {}", after.seq, before.seq));
         match step.events() {
             Some(events) => {
                 step.check_what_is_live(&events, findings);
                 history.events.extend(events);
             }
-            None => findings.add(format!(
-                "document {}: its events do not follow those before",
-                after.seq
-            )),
+            None => findings.add(format!("document {}: its events do not follow those before", after.seq)),
         }
         step.check_versions(findings);
         history.retired += step.gone().len();
@@ -95,24 +79,11 @@ async fn documents(world: &World) -> Vec<Stage> {
     let name: StageName = "test".parse().unwrap();
     let (mut documents, mut from) = (Vec::new(), (None, None));
     loop {
-        let page = world
-            .s3()
-            .list_object_versions()
-            .bucket(STATE_BUCKET)
-            .prefix(key);
-        let page = page
-            .set_key_marker(from.0)
-            .set_version_id_marker(from.1)
-            .send()
-            .await
-            .unwrap();
+        let page = world.s3().list_object_versions().bucket(STATE_BUCKET).prefix(key);
+        let page = page.set_key_marker(from.0).set_version_id_marker(from.1).send().await.unwrap();
         for version in page.versions() {
             let got = world.s3().get_object().bucket(STATE_BUCKET).key(key);
-            let got = got
-                .set_version_id(version.version_id.clone())
-                .send()
-                .await
-                .unwrap();
+            let got = got.set_version_id(version.version_id.clone()).send().await.unwrap();
             let bytes = got.body.collect().await.unwrap().into_bytes();
             documents.push(document::parse(&name, &bytes).unwrap());
         }
@@ -126,31 +97,15 @@ async fn documents(world: &World) -> Vec<Stage> {
 fn nothing_broken_went_live(history: &History, done: &Done, findings: &mut Findings) {
     for (of, version) in &history.versions {
         let Some(release) = history.release_of(of, done) else {
-            findings.add(format!(
-                "{of} is of a revision that nobody released: {:?}",
-                version.revision
-            ));
+            findings.add(format!("{of} is of a revision that nobody released: {:?}", version.revision));
             continue;
         };
         let passed = version.tested.is_some() || version.promoted_at.is_some();
-        findings.expect(!(release.broken && passed), || {
-            format!("the broken {of} passed: {version:#?}")
-        });
-        for (service, other) in version
-            .view
-            .iter()
-            .filter(|(service, _)| **service != of.service)
-        {
-            let other = VersionRef {
-                service: service.clone(),
-                version: other.clone(),
-            };
-            let broken = history
-                .release_of(&other, done)
-                .is_none_or(|release| release.broken);
-            findings.expect(!broken, || {
-                format!("{of} was tested with the broken {other}")
-            });
+        findings.expect(!(release.broken && passed), || format!("the broken {of} passed: {version:#?}"));
+        for (service, other) in version.view.iter().filter(|(service, _)| **service != of.service) {
+            let other = VersionRef { service: service.clone(), version: other.clone() };
+            let broken = history.release_of(&other, done).is_none_or(|release| release.broken);
+            findings.expect(!broken, || format!("{of} was tested with the broken {other}"));
         }
     }
 }
@@ -183,43 +138,28 @@ impl Step<'_> {
                 continue;
             }
             let is_live = live(self.after, service) == Some(version);
-            findings.expect(changed.remove(service) && is_live, || {
-                format!("document {seq} does not show: {event:?}")
-            });
+            findings.expect(changed.remove(service) && is_live, || format!("document {seq} does not show: {event:?}"));
             if promoted {
                 self.check_promotion(&event.of, findings);
             }
         }
-        findings.expect(changed.is_empty(), || {
-            format!("document {seq}: what is live changed by itself: {changed:?}")
-        });
+        findings.expect(changed.is_empty(), || format!("document {seq}: what is live changed by itself: {changed:?}"));
     }
 
     fn check_promotion(&self, of: &VersionRef, findings: &mut Findings) {
-        let (old, new) = (
-            self.before.live(&of.service),
-            self.after.version(of).unwrap(),
-        );
+        let (old, new) = (self.before.live(&of.service), self.after.version(of).unwrap());
         findings.expect(old.is_none_or(|old| old.ordinal < new.ordinal), || {
             format!("{of} replaced a newer one, {}", old.unwrap().id)
         });
         let same = new.tested.as_ref().is_some_and(|tested| {
-            Some(&tested.stack_id) == new.stack.id.as_ref()
-                && tested.template_digest == new.template_digest
+            Some(&tested.stack_id) == new.stack.id.as_ref() && tested.template_digest == new.template_digest
         });
-        findings.expect(same, || {
-            format!("{of} went live and is not what was tested: {new:#?}")
-        });
-        let planned = self
-            .plan
-            .services
-            .iter()
-            .find(|service| service.name == of.service.as_str());
+        findings.expect(same, || format!("{of} went live and is not what was tested: {new:#?}"));
+        let planned = self.plan.services.iter().find(|service| service.name == of.service.as_str());
         let skew = self.before.skew_of(of);
-        findings.expect(
-            !planned.is_some_and(|service| service.blocks_skew) || skew.is_empty(),
-            || format!("{of} went live although it was tested with others: {skew:?}"),
-        );
+        findings.expect(!planned.is_some_and(|service| service.blocks_skew) || skew.is_empty(), || {
+            format!("{of} went live although it was tested with others: {skew:?}")
+        });
     }
 
     fn check_versions(&self, findings: &mut Findings) {
@@ -228,20 +168,13 @@ impl Step<'_> {
         for (of, version) in self.after.all_versions() {
             match self.before.version(&of) {
                 None => self.check_beginning(&of, version, findings),
-                Some(before) => findings.expect(
-                    before.wiring == version.wiring && before.view == version.view,
-                    || format!("document {seq}: the wiring or the view of {of} changed"),
-                ),
+                Some(before) => findings.expect(before.wiring == version.wiring && before.view == version.view, || {
+                    format!("document {seq}: the wiring or the view of {of} changed")
+                }),
             }
-            findings.expect(
-                version.state != State::Retiring || !pins.contains_key(&of),
-                || {
-                    format!(
-                        "document {seq}: {of} is being retired and still needed: {:?}",
-                        pins[&of]
-                    )
-                },
-            );
+            findings.expect(version.state != State::Retiring || !pins.contains_key(&of), || {
+                format!("document {seq}: {of} is being retired and still needed: {:?}", pins[&of])
+            });
         }
         for reached in pins.keys() {
             findings.expect(self.after.version(reached).is_some(), || {
@@ -249,23 +182,15 @@ impl Step<'_> {
             });
         }
         for (name, service) in &self.after.services {
-            let subscribers = service
-                .versions
-                .values()
-                .filter(|version| version.green.is_some_and(|green| green != Green::Off));
-            findings.expect(subscribers.count() <= 1, || {
-                format!("document {seq}: two of {name} get the events")
-            });
+            let subscribers =
+                service.versions.values().filter(|version| version.green.is_some_and(|green| green != Green::Off));
+            findings.expect(subscribers.count() <= 1, || format!("document {seq}: two of {name} get the events"));
         }
     }
 
     /// The view of a version that begins is what is live at that very moment.
     fn check_beginning(&self, of: &VersionRef, version: &Version, findings: &mut Findings) {
-        for (service, other) in version
-            .view
-            .iter()
-            .filter(|(service, _)| **service != of.service)
-        {
+        for (service, other) in version.view.iter().filter(|(service, _)| **service != of.service) {
             findings.expect(live(self.before, service) == Some(other), || {
                 format!("{of} began with {service} {other}, which was not live")
             });
@@ -280,9 +205,7 @@ impl Step<'_> {
     /// The versions that were forgotten; their stacks are gone.
     fn gone(&self) -> Vec<VersionRef> {
         let before = self.before.all_versions().map(|(of, _)| of);
-        before
-            .filter(|of| self.after.version(of).is_none())
-            .collect()
+        before.filter(|of| self.after.version(of).is_none()).collect()
     }
 }
 

@@ -20,16 +20,9 @@ pub(super) async fn check_stacks(world: &World, findings: &mut Findings) {
     for (of, version) in stage.all_versions() {
         known.insert(version.stack.name.clone());
         let kept = matches!(version.state, State::Live | State::Previous);
-        findings.expect(kept && pins.contains_key(&of), || {
-            format!("nobody needs {of}: {:?}", version.state)
-        });
+        findings.expect(kept && pins.contains_key(&of), || format!("nobody needs {of}: {:?}", version.state));
     }
-    let mut pages = world
-        .cloudformation()
-        .describe_stacks()
-        .into_paginator()
-        .items()
-        .send();
+    let mut pages = world.cloudformation().describe_stacks().into_paginator().items().send();
     let mut there = BTreeSet::new();
     while let Some(stack) = pages.next().await {
         let stack = stack.unwrap();
@@ -38,9 +31,7 @@ pub(super) async fn check_stacks(world: &World, findings: &mut Findings) {
         let settled = matches!(status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE");
         findings.expect(settled, || format!("a stack is {status}"));
     }
-    findings.expect(there == known, || {
-        format!("stacks: {there:#?}\nbut the stage knows {known:#?}")
-    });
+    findings.expect(there == known, || format!("stacks: {there:#?}\nbut the stage knows {known:#?}"));
 }
 
 /// Nothing that the world has started is left.

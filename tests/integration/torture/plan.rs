@@ -79,24 +79,14 @@ impl Plan {
             let service = service(&mut rng, index, &services);
             services.push(service);
         }
-        let first = (0..size.services).map(|service| Release {
-            number: service,
-            service,
-            broken: false,
-            test_millis: 200,
-        });
-        Self {
-            first: first.collect(),
-            storm: storm(&mut rng, size),
-            services,
-        }
+        let first =
+            (0..size.services).map(|service| Release { number: service, service, broken: false, test_millis: 200 });
+        Self { first: first.collect(), storm: storm(&mut rng, size), services }
     }
 
     /// How far a service stands above those that need nobody: services of one level can be released together.
     pub(super) fn level(&self, service: usize) -> usize {
-        let Service {
-            wired_to, beside, ..
-        } = &self.services[service];
+        let Service { wired_to, beside, .. } = &self.services[service];
         let below = wired_to.iter().chain(beside);
         below.map(|other| self.level(*other) + 1).max().unwrap_or(0)
     }
@@ -166,8 +156,5 @@ fn storm(rng: &mut Rng, size: Size) -> Vec<(Duration, Deed)> {
         storm.push((at / 4 + rng.u64(..=at / 2), Deed::ReplaceWorker));
     }
     storm.sort_by_key(|(at, _)| *at);
-    storm
-        .into_iter()
-        .map(|(at, deed)| (Duration::from_millis(at), deed))
-        .collect()
+    storm.into_iter().map(|(at, deed)| (Duration::from_millis(at), deed)).collect()
 }

@@ -46,10 +46,7 @@ pub(super) async fn read(world: &World, known: &Known<'_>, findings: &mut Findin
             RunStatus::Stopped => runs.stopped += 1,
             RunStatus::Ended(end) => {
                 let report = ActionReport {
-                    output_artifacts: vec![(
-                        STATE_BUCKET.to_owned(),
-                        format!("{RUNS}{run}/bundle.zip"),
-                    )],
+                    output_artifacts: vec![(STATE_BUCKET.to_owned(), format!("{RUNS}{run}/bundle.zip"))],
                     ..ActionReport::default()
                 };
                 let bundle = world.bundle(&report).await;
@@ -61,11 +58,7 @@ pub(super) async fn read(world: &World, known: &Known<'_>, findings: &mut Findin
 }
 
 async fn names(world: &World) -> BTreeSet<RunId> {
-    let listed = world
-        .s3()
-        .list_objects_v2()
-        .bucket(STATE_BUCKET)
-        .prefix(RUNS);
+    let listed = world.s3().list_objects_v2().bucket(STATE_BUCKET).prefix(RUNS);
     let mut pages = listed.into_paginator().send();
     let mut names = BTreeSet::new();
     while let Some(page) = pages.next().await {
@@ -78,39 +71,23 @@ async fn names(world: &World) -> BTreeSet<RunId> {
 }
 
 async fn object(world: &World, key: &str) -> Vec<u8> {
-    let got = world
-        .s3()
-        .get_object()
-        .bucket(STATE_BUCKET)
-        .key(key)
-        .send()
-        .await;
+    let got = world.s3().get_object().bucket(STATE_BUCKET).key(key).send().await;
     got.unwrap().body.collect().await.unwrap().to_vec()
 }
 
 impl Known<'_> {
-    fn check(
-        &self,
-        run: &RunId,
-        (end, bundle): (&RunEnd, &Bundle),
-        (runs, findings): (&mut Runs, &mut Findings),
-    ) {
+    fn check(&self, run: &RunId, (end, bundle): (&RunEnd, &Bundle), (runs, findings): (&mut Runs, &mut Findings)) {
         let certificate = bundle.certificate();
         let of = version_of(&certificate["service"], &certificate["blue"]["version"]);
         let log = bundle.text("log.txt");
-        let broken = self
-            .history
-            .release_of(&of, self.done)
-            .is_none_or(|release| release.broken);
+        let broken = self.history.release_of(&of, self.done).is_none_or(|release| release.broken);
         let invalid = self.history.outcomes.get(run) == Some(&RunOutcome::Invalid);
         match (end.passed(), invalid) {
             (_, true) => runs.invalid += 1,
             (true, false) => runs.passed += 1,
             (false, false) => runs.failed += 1,
         }
-        findings.expect(!(broken && end.passed()), || {
-            format!("{run} of the broken {of} passed:\n{log}")
-        });
+        findings.expect(!(broken && end.passed()), || format!("{run} of the broken {of} passed:\n{log}"));
         let undisturbed = !invalid && !self.was_given_up(&of);
         findings.expect(broken || end.passed() || !undisturbed, || {
             format!("{run} of the good {of} failed: {end:#?}\n{log}")
@@ -129,19 +106,11 @@ impl Known<'_> {
     fn check_view(&self, of: &VersionRef, certificate: &Value, findings: &mut Findings) {
         let version = &self.history.versions[of];
         let told = certificate["view"].as_object().unwrap().iter();
-        let told: BTreeMap<&str, &str> = told
-            .map(|(name, other)| (name.as_str(), other["version"].as_str().unwrap()))
-            .collect();
-        let view = version
-            .view
-            .iter()
-            .filter(|(service, _)| **service != of.service);
-        let view: BTreeMap<&str, &str> = view
-            .map(|(service, id)| (service.as_str(), id.as_str()))
-            .collect();
-        findings.expect(told == view, || {
-            format!("{of}: the certificate tells {told:?}, the stage {view:?}")
-        });
+        let told: BTreeMap<&str, &str> =
+            told.map(|(name, other)| (name.as_str(), other["version"].as_str().unwrap())).collect();
+        let view = version.view.iter().filter(|(service, _)| **service != of.service);
+        let view: BTreeMap<&str, &str> = view.map(|(service, id)| (service.as_str(), id.as_str())).collect();
+        findings.expect(told == view, || format!("{of}: the certificate tells {told:?}, the stage {view:?}"));
     }
 
     /// Whoever answered was called by whom its stack is wired to: blue and those in the view, and so on.
@@ -151,44 +120,24 @@ impl Known<'_> {
         (log, passed): (&str, bool),
         (runs, findings): (&mut Runs, &mut Findings),
     ) {
-        let told = log
-            .lines()
-            .filter_map(|line| line.strip_prefix("answered "));
-        let answered: BTreeSet<String> = told
-            .map(|line| serde_json::from_str::<Value>(line).unwrap().to_string())
-            .collect();
+        let told = log.lines().filter_map(|line| line.strip_prefix("answered "));
+        let answered: BTreeSet<String> =
+            told.map(|line| serde_json::from_str::<Value>(line).unwrap().to_string()).collect();
         let expected = self.expected(of);
         let strangers: Vec<&String> = answered.difference(&expected).collect();
         findings.expect(strangers.is_empty(), || {
             format!("{run} of {of} was answered by {strangers:#?}, not by {expected:#?}")
         });
-        findings.expect(!passed || answered == expected, || {
-            format!("{run} of {of} never asked all of {expected:#?}")
-        });
+        findings.expect(!passed || answered == expected, || format!("{run} of {of} never asked all of {expected:#?}"));
         let counts = log.lines().filter_map(|line| line.strip_prefix("answers "));
-        runs.answers += counts
-            .map(|count| count.parse::<usize>().unwrap())
-            .sum::<usize>();
+        runs.answers += counts.map(|count| count.parse::<usize>().unwrap()).sum::<usize>();
     }
 
     fn expected(&self, of: &VersionRef) -> BTreeSet<String> {
-        let planned = self
-            .plan
-            .services
-            .iter()
-            .find(|service| service.name == of.service.as_str())
-            .unwrap();
-        let beside = planned.beside.iter().map(|other| {
-            self.plan.services[*other]
-                .name
-                .parse::<ServiceName>()
-                .unwrap()
-        });
+        let planned = self.plan.services.iter().find(|service| service.name == of.service.as_str()).unwrap();
+        let beside = planned.beside.iter().map(|other| self.plan.services[*other].name.parse::<ServiceName>().unwrap());
         let view = &self.history.versions[of].view;
-        let beside = beside.map(|service| VersionRef {
-            version: view[&service].clone(),
-            service,
-        });
+        let beside = beside.map(|service| VersionRef { version: view[&service].clone(), service });
         let asked = [of.clone()].into_iter().chain(beside);
         asked.map(|asked| self.answer(&asked).to_string()).collect()
     }
@@ -196,10 +145,8 @@ impl Known<'_> {
     /// Who answers when this version is asked: itself, and whom it is wired to.
     fn answer(&self, of: &VersionRef) -> Value {
         let wiring = self.history.versions[of].wiring.iter();
-        let called = wiring.map(|(service, wire)| VersionRef {
-            service: service.clone(),
-            version: wire.version.clone(),
-        });
+        let called =
+            wiring.map(|(service, wire)| VersionRef { service: service.clone(), version: wire.version.clone() });
         let calls: Vec<Value> = called.map(|called| self.answer(&called)).collect();
         // In the order of the letters, as the tests print it.
         json!({"calls": calls, "service": of.service, "version": of.version})

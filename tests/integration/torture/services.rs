@@ -8,11 +8,7 @@ use crate::world::{PipelineOptions, SOURCE_BUCKET, Source, World};
 /// The pipeline of the service at this place.
 pub(super) fn pipeline(world: &World, plan: &Plan, index: usize) -> PipelineOptions {
     let service = &plan.services[index];
-    let on_skew = if service.blocks_skew {
-        "block"
-    } else {
-        "report"
-    };
+    let on_skew = if service.blocks_skew { "block" } else { "report" };
     let mut options = PipelineOptions::service(&service.name)
         .deploy("ParameterOverrides", &overrides(world, plan, service))
         .test("Command", &command(plan, service))
@@ -33,55 +29,33 @@ pub(super) fn pipeline(world: &World, plan: &Plan, index: usize) -> PipelineOpti
 }
 
 fn names<'a>(plan: &'a Plan, services: &'a [usize]) -> impl Iterator<Item = &'a str> {
-    services
-        .iter()
-        .map(|service| plan.services[*service].name.as_str())
+    services.iter().map(|service| plan.services[*service].name.as_str())
 }
 
 fn overrides(world: &World, plan: &Plan, service: &Service) -> String {
-    let mut overrides = format!(
-        r#""Service":"{}","Version":{{"Fn::GetBlue":"Version"}},"ApiBase":"{}""#,
-        service.name, world.aws_url
-    );
+    let mut overrides =
+        format!(r#""Service":"{}","Version":{{"Fn::GetBlue":"Version"}},"ApiBase":"{}""#, service.name, world.aws_url);
     for (place, other) in names(plan, &service.wired_to).enumerate() {
-        overrides.push_str(&format!(
-            r#","Call{place}":{{"Fn::GetLive":["{other}","Url"]}}"#
-        ));
+        overrides.push_str(&format!(r#","Call{place}":{{"Fn::GetLive":["{other}","Url"]}}"#));
     }
     format!("{{{overrides}}}")
 }
 
 /// The time that the tests take comes with the source, for it differs from release to release.
 fn command(plan: &Plan, service: &Service) -> String {
-    let beside =
-        names(plan, &service.beside).map(|other| format!("$LIVE_{}_URL", other.to_uppercase()));
+    let beside = names(plan, &service.beside).map(|other| format!("$LIVE_{}_URL", other.to_uppercase()));
     let beside: Vec<String> = beside.collect();
-    format!(
-        r#"MILLIS=$(cat millis) BESIDE="{}" python3 ask.py"#,
-        beside.join(" ")
-    )
+    format!(r#"MILLIS=$(cat millis) BESIDE="{}" python3 ask.py"#, beside.join(" "))
 }
 
 fn source(service: &Service, release: Release) -> Source {
     let source = Source::empty()
         .with("template.yaml", include_str!("template.yaml"))
-        .changed(
-            "template.yaml",
-            "RELEASE",
-            &format!("Release {}", release.number),
-        )
+        .changed("template.yaml", "RELEASE", &format!("Release {}", release.number))
         .with("millis", &release.test_millis.to_string())
         .with("ask.py", include_str!("ask.py"));
-    let source = if service.has_events {
-        source.changed("template.yaml", "#events ", "")
-    } else {
-        source
-    };
-    if release.broken {
-        source.changed("template.yaml", "n * n", "n * n + 1")
-    } else {
-        source
-    }
+    let source = if service.has_events { source.changed("template.yaml", "#events ", "") } else { source };
+    if release.broken { source.changed("template.yaml", "n * n", "n * n + 1") } else { source }
 }
 
 /// Releases through the service's pipeline. Tells the execution, and the revision by which the release is known from
@@ -90,11 +64,7 @@ pub(super) async fn release(world: &World, plan: &Plan, release: Release) -> (St
     let service = &plan.services[release.service];
     world.push(&service.name, &source(service, release)).await;
     let head = world.s3().head_object().bucket(SOURCE_BUCKET);
-    let head = head
-        .key(format!("{}.zip", service.name))
-        .send()
-        .await
-        .unwrap();
+    let head = head.key(format!("{}.zip", service.name)).send().await.unwrap();
     let revision = head.version_id.unwrap();
     let taken = SourceRevisionOverride::builder()
         .action_name("Source")
@@ -102,10 +72,7 @@ pub(super) async fn release(world: &World, plan: &Plan, release: Release) -> (St
         .revision_value(&revision)
         .build()
         .unwrap();
-    let started = world
-        .codepipeline()
-        .start_pipeline_execution()
-        .name(&service.name);
+    let started = world.codepipeline().start_pipeline_execution().name(&service.name);
     let started = started.source_revisions(taken).send().await.unwrap();
     (started.pipeline_execution_id.unwrap(), revision)
 }

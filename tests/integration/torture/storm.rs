@@ -33,27 +33,18 @@ pub(super) struct Done {
 pub(super) async fn release_all(world: &World, plan: &Plan, done: &mut Done) {
     for index in 0..plan.services.len() {
         let options = services::pipeline(world, plan, index);
-        world
-            .create_pipeline(&plan.services[index].name, &options)
-            .await;
+        world.create_pipeline(&plan.services[index].name, &options).await;
     }
-    let highest = (0..plan.services.len())
-        .map(|service| plan.level(service))
-        .max();
+    let highest = (0..plan.services.len()).map(|service| plan.level(service)).max();
     for level in 0..=highest.unwrap_or(0) {
-        let releases = plan
-            .first
-            .iter()
-            .filter(|release| plan.level(release.service) == level);
+        let releases = plan.first.iter().filter(|release| plan.level(release.service) == level);
         let releases: Vec<Release> = releases.copied().collect();
         for release in &releases {
             start(world, plan, (*release, done)).await;
         }
         for release in releases {
             let name = &plan.services[release.service].name;
-            let outcome = world
-                .await_execution(name, &done.executions[&release.number])
-                .await;
+            let outcome = world.await_execution(name, &done.executions[&release.number]).await;
             outcome.succeeded();
         }
     }
@@ -74,9 +65,7 @@ pub(super) async fn carry_out(world: &mut World, plan: &Plan, done: &mut Done) -
         match *deed {
             Deed::Release(release) => start(world, plan, (release, done)).await,
             Deed::Stop { number, abandon } => stop(world, plan, (number, abandon, done)).await,
-            Deed::SwitchBack { drawn } => {
-                trouble.extend(switch_back(world, drawn, done).await.err())
-            }
+            Deed::SwitchBack { drawn } => trouble.extend(switch_back(world, drawn, done).await.err()),
             Deed::ReplaceWorker => {
                 let oldest = world.workers.remove(0);
                 oldest.signal("TERM");
@@ -93,14 +82,9 @@ async fn stop(world: &World, plan: &Plan, (number, abandon, done): (usize, bool,
     let Some(execution) = done.executions.get(&number) else {
         return;
     };
-    let release = plan
-        .releases()
-        .find(|release| release.number == number)
-        .unwrap();
+    let release = plan.releases().find(|release| release.number == number).unwrap();
     let stop = world.codepipeline().stop_pipeline_execution();
-    let stop = stop
-        .pipeline_name(&plan.services[release.service].name)
-        .abandon(abandon);
+    let stop = stop.pipeline_name(&plan.services[release.service].name).abandon(abandon);
     if stop.pipeline_execution_id(execution).send().await.is_ok() {
         done.stopped.push(execution.clone());
     }
@@ -108,28 +92,15 @@ async fn stop(world: &World, plan: &Plan, (number, abandon, done): (usize, bool,
 
 async fn switch_back(world: &World, drawn: usize, done: &mut Done) -> Result<(), String> {
     let stage = world.stage().await;
-    let kept = stage
-        .services
-        .iter()
-        .filter(|(_, service)| !service.previous.is_empty());
+    let kept = stage.services.iter().filter(|(_, service)| !service.previous.is_empty());
     let names: Vec<&str> = kept.map(|(name, _)| name.as_str()).collect();
     let Some(service) = names.get(drawn % names.len().max(1)) else {
         done.nothing_kept += 1;
         return Ok(());
     };
-    let output = world.bluestage(&[
-        "switch-back",
-        service,
-        "--stage",
-        "test",
-        "--who",
-        "torture",
-    ]);
+    let output = world.bluestage(&["switch-back", service, "--stage", "test", "--who", "torture"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    match (
-        output.status.success(),
-        told.contains("no previous version"),
-    ) {
+    match (output.status.success(), told.contains("no previous version")) {
         (true, _) => done.switched_back += 1,
         (false, true) => done.nothing_kept += 1,
         (false, false) => return Err(format!("{service} could not be switched back: {told}")),
@@ -143,12 +114,8 @@ pub(super) async fn settle(world: &World, plan: &Plan, findings: &mut Findings) 
     loop {
         let running = running(world, plan).await;
         let stage = world.stage().await;
-        let on_their_way = stage
-            .all_versions()
-            .filter(|(_, version)| version.state.is_on_its_way());
-        let on_their_way: Vec<_> = on_their_way
-            .map(|(of, version)| format!("{of} {:?}", version.state))
-            .collect();
+        let on_their_way = stage.all_versions().filter(|(_, version)| version.state.is_on_its_way());
+        let on_their_way: Vec<_> = on_their_way.map(|(of, version)| format!("{of} {:?}", version.state)).collect();
         let unreachable = stage.unreachable();
         if running.is_empty() && on_their_way.is_empty() && unreachable.is_empty() {
             return;
@@ -166,10 +133,7 @@ pub(super) async fn settle(world: &World, plan: &Plan, findings: &mut Findings) 
 async fn running(world: &World, plan: &Plan) -> Vec<String> {
     let mut running = Vec::new();
     for (pipeline, execution, status) in executions(world, plan).await {
-        if matches!(
-            status,
-            PipelineExecutionStatus::InProgress | PipelineExecutionStatus::Stopping
-        ) {
+        if matches!(status, PipelineExecutionStatus::InProgress | PipelineExecutionStatus::Stopping) {
             running.push(format!("{pipeline} {execution} {status}"));
         }
     }
@@ -177,16 +141,10 @@ async fn running(world: &World, plan: &Plan) -> Vec<String> {
 }
 
 /// Every execution of every pipeline: pipeline, id, status.
-pub(super) async fn executions(
-    world: &World,
-    plan: &Plan,
-) -> Vec<(String, String, PipelineExecutionStatus)> {
+pub(super) async fn executions(world: &World, plan: &Plan) -> Vec<(String, String, PipelineExecutionStatus)> {
     let mut executions = Vec::new();
     for service in &plan.services {
-        let listed = world
-            .codepipeline()
-            .list_pipeline_executions()
-            .pipeline_name(&service.name);
+        let listed = world.codepipeline().list_pipeline_executions().pipeline_name(&service.name);
         let mut pages = listed.into_paginator().items().send();
         while let Some(summary) = pages.next().await {
             let summary = summary.unwrap();
@@ -200,12 +158,8 @@ pub(super) async fn executions(
 /// Every worker that was told to end has ended well.
 pub(super) fn replaced_workers_ended(done: &mut Done, findings: &mut Findings) {
     for worker in &mut done.replaced {
-        let code = worker
-            .ended(Duration::from_secs(30))
-            .and_then(|status| status.code());
+        let code = worker.ended(Duration::from_secs(30)).and_then(|status| status.code());
         let last = worker.last_lines(5);
-        findings.expect(code == Some(0), || {
-            format!("a worker that was told to end: {code:?}\n{last}")
-        });
+        findings.expect(code == Some(0), || format!("a worker that was told to end: {code:?}\n{last}"));
     }
 }

@@ -58,11 +58,7 @@ fn failures(page: &mut Page) {
 fn failed_tests(page: &mut Page) {
     page.section("Every way in which tests fail");
     for (number, end) in bad_ends().into_iter().enumerate() {
-        let against = if number == 0 {
-            vec![of("billing", "v3-0a0a0a0a")]
-        } else {
-            Vec::new()
-        };
+        let against = if number == 0 { vec![of("billing", "v3-0a0a0a0a")] } else { Vec::new() };
         let stop = Stop::TestsFailed(Box::new(FailedRun {
             of: orders(),
             against,
@@ -78,12 +74,8 @@ fn standings(page: &mut Page) {
     let stack = || "test-orders-v7-3f2a9c1e".to_owned();
     page.section("Every standing");
     let contended = Stop::Contended(test_stage());
-    let standings = [
-        Standing::Untouched,
-        Standing::Unknown,
-        Standing::Removed(stack()),
-        Standing::BeingRemoved(stack()),
-    ];
+    let standings =
+        [Standing::Untouched, Standing::Unknown, Standing::Removed(stack()), Standing::BeingRemoved(stack())];
     for standing in &standings {
         page.failure(ActionKind::DeployBlue, &contended, standing);
     }
@@ -103,7 +95,10 @@ fn progress(page: &mut Page) {
     for fault in faults() {
         page.line(&trying_again(&Stop::Fault(fault)));
     }
-    for refusal in refusals().iter().filter(|refusal| matches!(refusal, Refusal::NotLiveYet { on_their_way, .. } if !on_their_way.is_empty())) {
+    for refusal in refusals()
+        .iter()
+        .filter(|refusal| matches!(refusal, Refusal::NotLiveYet { on_their_way, .. } if !on_their_way.is_empty()))
+    {
         page.line(&waiting_for_dependency(refusal));
     }
     page.line(&stack_in_progress(&orders(), "CREATE_IN_PROGRESS"));
@@ -115,28 +110,17 @@ fn progress(page: &mut Page) {
     let Stop::Property(missing) = no_input_artifact() else {
         panic!("it is a property's error");
     };
-    page.failure(
-        ActionKind::RunIsolatedTests,
-        &Stop::Property(missing),
-        &Standing::Untouched,
-    );
+    page.failure(ActionKind::RunIsolatedTests, &Stop::Property(missing), &Standing::Untouched);
 }
 
 fn success(page: &mut Page) {
     let against = [of("billing", "v3-0a0a0a0a"), of("mail", "v2-5c5c5c5c")];
     page.section("Success");
     page.line(&deployed(&test_stage(), &orders(), &version()));
-    let alone = Version {
-        wiring: BTreeMap::new(),
-        ..version()
-    };
+    let alone = Version { wiring: BTreeMap::new(), ..version() };
     page.line(&deployed(&test_stage(), &orders(), &alone));
     for totals in [None, totals(1, 0, 0), totals(14, 0, 0), totals(14, 0, 2)] {
-        page.line(&tests_passed(
-            &orders(),
-            &against,
-            &RunEnd { totals, ..end() },
-        ));
+        page.line(&tests_passed(&orders(), &against, &RunEnd { totals, ..end() }));
     }
     let previous = id("v6-2d2d2d2d");
     let plain = Stage::empty(test_stage());
@@ -144,11 +128,7 @@ fn success(page: &mut Page) {
     page.line(&promoted(&plain, &orders(), (Some(&previous), None)));
     let gap = Some(Duration::from_millis(2_340));
     page.line(&promoted(&plain, &orders(), (Some(&previous), gap)));
-    page.line(&promoted(
-        &skewed_stage(),
-        &orders(),
-        (Some(&previous), None),
-    ));
+    page.line(&promoted(&skewed_stage(), &orders(), (Some(&previous), None)));
     let both = Rebound {
         started: BTreeMap::from([("orders".parse().unwrap(), "e-2".to_owned())]),
         later: BTreeSet::from(["reports".parse().unwrap()]),
@@ -162,32 +142,19 @@ fn waiting(page: &mut Page) {
     page.line(&waits_for_blues(&orders(), &[of("mail", "v2-5c5c5c5c")]));
     page.line(&events_are_handed_over(&orders()));
     page.line(&being_updated(&orders(), "orders-of-test"));
-    let reserved = refusals()
-        .into_iter()
-        .find(|refusal| matches!(refusal, Refusal::Reserved { .. }));
+    let reserved = refusals().into_iter().find(|refusal| matches!(refusal, Refusal::Reserved { .. }));
     page.line(&waits_its_turn(&reserved.unwrap()));
     page.section("Verbs");
     page.line(&not_switched_back(&Stop::Contended(test_stage())));
     page.line(&events_do_not_follow(&Stop::Contended(test_stage())));
     page.line(&not_rebound(&Stop::Contended(test_stage())));
-    page.failure(
-        ActionKind::Promote,
-        &hidden_parameter("Password"),
-        &Standing::Untouched,
-    );
+    page.failure(ActionKind::Promote, &hidden_parameter("Password"), &Standing::Untouched);
 }
 
 #[test]
 fn every_sentence_reads_well() {
     let mut page = Page("Every sentence that a person reads in the console.\n".to_owned());
-    for part in [
-        failures,
-        failed_tests,
-        standings,
-        progress,
-        success,
-        waiting,
-    ] {
+    for part in [failures, failed_tests, standings, progress, success, waiting] {
         part(&mut page);
     }
     insta::with_settings!({snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
@@ -219,6 +186,7 @@ fn kind(refusal: &Refusal) -> usize {
         Refusal::SecondSubscriber { .. } => 18,
         Refusal::NothingKept { .. } => 19,
         Refusal::WouldBeUntested { .. } => 20,
+        Refusal::LiveChanged { .. } => 21,
     }
 }
 
@@ -243,16 +211,14 @@ fn kind_of_stop(stop: &Stop) -> usize {
 #[test]
 fn no_stop_and_no_refusal_is_missing_on_the_page() {
     let kinds: BTreeSet<usize> = refusals().iter().map(kind).collect();
-    assert_eq!(kinds, (0..21).collect());
+    assert_eq!(kinds, (0..22).collect());
     let kinds: BTreeSet<usize> = stops().iter().map(kind_of_stop).collect();
     assert_eq!(kinds, (0..11).collect());
 }
 
 #[test]
 fn every_failure_is_whole_sentences_and_says_how_things_stand() {
-    let stops = stops()
-        .into_iter()
-        .chain(refusals().into_iter().map(Stop::Refused));
+    let stops = stops().into_iter().chain(refusals().into_iter().map(Stop::Refused));
     for stop in stops {
         for action in ActionKind::ALL {
             let failure = failure(&job(action), &stop, &Standing::Untouched);
@@ -261,10 +227,7 @@ fn every_failure_is_whole_sentences_and_says_how_things_stand() {
             for ugly in ["..", "  ", ": .", " .", ".:"] {
                 assert!(!told.contains(ugly), "\"{ugly}\" in: {told}");
             }
-            assert!(
-                told.matches(". ").count() >= 2,
-                "what, why, what to do, how it stands: {told}"
-            );
+            assert!(told.matches(". ").count() >= 2, "what, why, what to do, how it stands: {told}");
         }
     }
 }

@@ -6,13 +6,12 @@ use crate::actions::messages::{deleted_from_outside, stack_in_progress};
 use crate::actions::properties::PropertyError;
 use crate::actions::stop::Stop;
 use crate::ports::{
-    ActionKind, ArtifactFault, FailedResource, FailedTest, Fault, Job, JobId, PipelineContext,
-    RunEnd, Totals,
+    ActionKind, ArtifactFault, FailedResource, FailedTest, Fault, Job, JobId, PipelineContext, RunEnd, Totals,
 };
 use crate::release::reach::Pin;
 use crate::release::{
-    Debt, Execution, Outputs, Refusal, Service, Skew, StackRef, Stage, StageName, State, Version,
-    VersionId, VersionRef, Wire,
+    Debt, Execution, Outputs, Refusal, Service, Skew, StackRef, Stage, StageName, State, Version, VersionId,
+    VersionRef, Wire,
 };
 
 pub(super) fn id(text: &str) -> VersionId {
@@ -20,10 +19,7 @@ pub(super) fn id(text: &str) -> VersionId {
 }
 
 pub(super) fn of(service: &str, version: &str) -> VersionRef {
-    VersionRef {
-        service: service.parse().unwrap(),
-        version: id(version),
-    }
+    VersionRef { service: service.parse().unwrap(), version: id(version) }
 }
 
 pub(super) fn orders() -> VersionRef {
@@ -47,9 +43,7 @@ pub(super) fn job(action: ActionKind) -> Job {
     Job {
         id: JobId("job-1".to_owned()),
         action,
-        configuration: properties
-            .map(|(name, value)| (name.into(), value.into()))
-            .into(),
+        configuration: properties.map(|(name, value)| (name.into(), value.into())).into(),
         pipeline: PipelineContext {
             pipeline: "orders".to_owned(),
             action: action.provider().to_owned(),
@@ -78,108 +72,46 @@ pub(super) fn refusals() -> Vec<Refusal> {
     let dependency = || "billing".parse().unwrap();
     let by = "arn:aws:codepipeline:eu-central-1:1:billing e-9";
     let mut all = vec![
-        Refusal::OwnedByAnother {
-            service: service(),
-            owner: "arn:aws:codepipeline:eu-central-1:1:other".to_owned(),
-        },
+        Refusal::OwnedByAnother { service: service(), owner: "arn:aws:codepipeline:eu-central-1:1:other".to_owned() },
         Refusal::UnknownDependency {
             service: service(),
             dependency: dependency(),
             known: vec!["mail".parse().unwrap(), "stock".parse().unwrap()],
         },
-        Refusal::UnknownDependency {
-            service: service(),
-            dependency: dependency(),
-            known: vec![],
-        },
-        Refusal::NotLiveYet {
-            service: service(),
-            dependency: dependency(),
-            on_their_way: vec![],
-        },
-        Refusal::NotLiveYet {
-            service: service(),
-            dependency: dependency(),
-            on_their_way: vec![id("v3-0a0a0a0a")],
-        },
+        Refusal::UnknownDependency { service: service(), dependency: dependency(), known: vec![] },
+        Refusal::NotLiveYet { service: service(), dependency: dependency(), on_their_way: vec![] },
+        Refusal::NotLiveYet { service: service(), dependency: dependency(), on_their_way: vec![id("v3-0a0a0a0a")] },
         Refusal::UnknownOutput {
             dependency: of("billing", "v3-0a0a0a0a"),
             output: "Uri".to_owned(),
             available: vec!["Arn".to_owned(), "Url".to_owned()],
         },
-        Refusal::Circle {
-            path: ["orders", "billing", "orders"]
-                .map(|name| name.parse().unwrap())
-                .into(),
-        },
+        Refusal::Circle { path: ["orders", "billing", "orders"].map(|name| name.parse().unwrap()).into() },
         Refusal::NothingDeployed { service: service() },
-        Refusal::Abandoned {
-            of: orders(),
-            because: "its pipeline execution was stopped or superseded".to_owned(),
-        },
-        Refusal::RunReplaced {
-            of: orders(),
-            run: "run-a1-1".parse().unwrap(),
-        },
-        Refusal::Untested {
-            of: orders(),
-            failed: false,
-        },
-        Refusal::Untested {
-            of: orders(),
-            failed: true,
-        },
+        Refusal::Abandoned { of: orders(), because: "its pipeline execution was stopped or superseded".to_owned() },
+        Refusal::RunReplaced { of: orders(), run: "run-a1-1".parse().unwrap() },
+        Refusal::Untested { of: orders(), failed: false },
+        Refusal::Untested { of: orders(), failed: true },
         Refusal::ChangedSinceTested { of: orders() },
-        Refusal::OlderThanLive {
-            of: orders(),
-            live: id("v8-4b4b4b4b"),
-        },
+        Refusal::OlderThanLive { of: orders(), live: id("v8-4b4b4b4b") },
         Refusal::Skewed {
             of: orders(),
-            skew: vec![
-                skew(Some("v4-1b1b1b1b"), Some(by)),
-                skew(Some("v4-1b1b1b1b"), None),
-                skew(None, None),
-            ],
+            skew: vec![skew(Some("v4-1b1b1b1b"), Some(by)), skew(Some("v4-1b1b1b1b"), None), skew(None, None)],
         },
-        Refusal::Reserved {
-            of: of("billing", "v4-1b1b1b1b"),
-            by: orders(),
-            until: 9_000,
-        },
+        Refusal::Reserved { of: of("billing", "v4-1b1b1b1b"), by: orders(), until: 9_000 },
         Refusal::Barred {
             service: service(),
             dependency: dependency(),
             by: of("billing", "v4-1b1b1b1b"),
             until: 9_000,
         },
-        Refusal::Held {
-            of: of("billing", "v4-1b1b1b1b"),
-            by: vec![orders()],
-        },
-        Refusal::StageFull {
-            service: service(),
-            most: 3,
-            held_by: vec![(dependency(), 2), (service(), 1)],
-        },
-        Refusal::SecondSubscriber {
-            of: orders(),
-            other: of("orders", "v6-2d2d2d2d"),
-        },
-        Refusal::NothingKept {
-            service: service(),
-            kept: vec![],
-        },
-        Refusal::NothingKept {
-            service: service(),
-            kept: vec![id("v6-2d2d2d2d")],
-        },
-        Refusal::WouldBeUntested {
-            pairs: vec![Debt {
-                caller: orders(),
-                called: of("billing", "v3-0a0a0a0a"),
-            }],
-        },
+        Refusal::Held { of: of("billing", "v4-1b1b1b1b"), by: vec![orders()] },
+        Refusal::StageFull { service: service(), most: 3, held_by: vec![(dependency(), 2), (service(), 1)] },
+        Refusal::SecondSubscriber { of: orders(), other: of("orders", "v6-2d2d2d2d") },
+        Refusal::NothingKept { service: service(), kept: vec![] },
+        Refusal::NothingKept { service: service(), kept: vec![id("v6-2d2d2d2d")] },
+        Refusal::LiveChanged { service: service(), live: Some(id("v8-4b4b4b4b")) },
+        Refusal::WouldBeUntested { pairs: vec![Debt { caller: orders(), called: of("billing", "v3-0a0a0a0a") }] },
         Refusal::Pinned {
             of: orders(),
             by: vec![
@@ -191,10 +123,7 @@ pub(super) fn refusals() -> Vec<Refusal> {
             ],
         },
     ];
-    all.extend(STATES.map(|state| Refusal::WrongState {
-        of: orders(),
-        state,
-    }));
+    all.extend(STATES.map(|state| Refusal::WrongState { of: orders(), state }));
     all
 }
 
@@ -224,77 +153,35 @@ pub(super) fn end() -> RunEnd {
 }
 
 pub(super) fn totals(tests: u64, failed: u64, skipped: u64) -> Option<Totals> {
-    Some(Totals {
-        tests,
-        failed,
-        skipped,
-    })
+    Some(Totals { tests, failed, skipped })
 }
 
 /// Each way in which a run can fail.
 pub(super) fn bad_ends() -> Vec<RunEnd> {
-    let failed = |number| FailedTest {
-        name: format!("checkout.test_{number}"),
-        message: "expected 1, got 2".to_owned(),
-    };
+    let failed =
+        |number| FailedTest { name: format!("checkout.test_{number}"), message: "expected 1, got 2".to_owned() };
     vec![
-        RunEnd {
-            totals: totals(14, 12, 1),
-            failed_tests: (1..=12).map(failed).collect(),
-            ..end()
-        },
-        RunEnd {
-            totals: totals(1, 1, 0),
-            failed_tests: vec![failed(1)],
-            ..end()
-        },
-        RunEnd {
-            totals: totals(14, 0, 0),
-            tail: "make: *** [test] Error 2\n".to_owned(),
-            ..end()
-        },
-        RunEnd {
-            exit_code: None,
-            signal: Some(9),
-            ..end()
-        },
-        RunEnd {
-            exit_code: None,
-            exceeded_seconds: Some(300),
-            ..end()
-        },
+        RunEnd { totals: totals(14, 12, 1), failed_tests: (1..=12).map(failed).collect(), ..end() },
+        RunEnd { totals: totals(1, 1, 0), failed_tests: vec![failed(1)], ..end() },
+        RunEnd { totals: totals(14, 0, 0), tail: "make: *** [test] Error 2\n".to_owned(), ..end() },
+        RunEnd { exit_code: None, signal: Some(9), ..end() },
+        RunEnd { exit_code: None, exceeded_seconds: Some(300), ..end() },
         RunEnd {
             exit_code: Some(0),
             report_problem: Some("no file matches Reports, reports/*.xml.".to_owned()),
             ..end()
         },
-        RunEnd {
-            exit_code: Some(0),
-            totals: totals(0, 0, 0),
-            ..end()
-        },
-        RunEnd {
-            exit_code: None,
-            ..end()
-        },
+        RunEnd { exit_code: Some(0), totals: totals(0, 0, 0), ..end() },
+        RunEnd { exit_code: None, ..end() },
     ]
 }
 
 pub(super) fn faults() -> [Fault; 3] {
     let doing = || "write the document of stage test".to_owned();
     [
-        Fault::Denied {
-            doing: doing(),
-            detail: "s3:PutObject is not allowed".to_owned(),
-        },
-        Fault::Unavailable {
-            doing: doing(),
-            detail: "no answer within 10 s".to_owned(),
-        },
-        Fault::Rejected {
-            doing: doing(),
-            detail: "bucket team-state does not exist; create it.".to_owned(),
-        },
+        Fault::Denied { doing: doing(), detail: "s3:PutObject is not allowed".to_owned() },
+        Fault::Unavailable { doing: doing(), detail: "no answer within 10 s".to_owned() },
+        Fault::Rejected { doing: doing(), detail: "bucket team-state does not exist; create it.".to_owned() },
     ]
 }
 
@@ -322,16 +209,10 @@ pub(super) fn stops() -> Vec<Stop> {
             stack: "test-orders-v7-3f2a9c1e".to_owned(),
             because: deleted_from_outside("test-orders-v7-3f2a9c1e"),
         },
-        Stop::DeadlinePassed {
-            waiting_for: stack_in_progress(&orders(), "CREATE_IN_PROGRESS"),
-        },
+        Stop::DeadlinePassed { waiting_for: stack_in_progress(&orders(), "CREATE_IN_PROGRESS") },
         Stop::RunsLost { attempts: 5 },
-        Stop::NotDrained {
-            holders: vec![orders(), of("mail", "v2-5c5c5c5c")],
-        },
-        Stop::RunsInvalid {
-            changed: vec!["stack/x (last changed at noon, before the tests at eleven)".to_owned()],
-        },
+        Stop::NotDrained { holders: vec![orders(), of("mail", "v2-5c5c5c5c")] },
+        Stop::RunsInvalid { changed: vec!["stack/x (last changed at noon, before the tests at eleven)".to_owned()] },
         Stop::Contended(test_stage()),
         Stop::UnreadableToken,
         Stop::Workspace(std::io::Error::other("no space left on device")),
@@ -342,19 +223,12 @@ pub(super) fn stops() -> Vec<Stop> {
 }
 
 pub(super) fn version() -> Version {
-    let wire = Wire {
-        version: id("v3-0a0a0a0a"),
-        outputs: Outputs::new(),
-    };
+    let wire = Wire { version: id("v3-0a0a0a0a"), outputs: Outputs::new() };
     Version {
         id: orders().version,
         ordinal: 7,
         state: State::Blue,
-        stack: StackRef {
-            name: "test-orders-v7-3f2a9c1e".to_owned(),
-            id: None,
-            changed_at: None,
-        },
+        stack: StackRef { name: "test-orders-v7-3f2a9c1e".to_owned(), id: None, changed_at: None },
         leftover: None,
         outputs: Outputs::new(),
         wiring: [("billing".parse().unwrap(), wire)].into(),
