@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::probe::{create, go_live, with_events};
+use crate::probe::{Gate, create, go_live, with_events};
 use crate::world::World;
 use crate::world_with_actions;
 
@@ -55,7 +55,8 @@ async fn at_most_one_version_gets_the_events_and_they_follow_a_switch_back() {
 async fn a_hand_over_waits_for_the_blues_that_use_what_is_live() {
     let world = world_with_actions().await;
     create(&world, "mailer", (None, "true")).await;
-    create(&world, "orders", (Some("mailer"), "sleep 4")).await;
+    let gate = Gate::of(&world);
+    create(&world, "orders", (Some("mailer"), &gate.shell())).await;
     let first = go_live(&world, "mailer", &with_events()).await;
     let orders = world.release("orders", &crate::probe::plain()).await;
     let is_tested = |stage: &bluestage::release::Stage| {
@@ -69,6 +70,7 @@ async fn a_hand_over_waits_for_the_blues_that_use_what_is_live() {
     };
     world.await_stage("the barrier is raised", is_barred).await;
     assert_eq!(subscribers(&world, "mailer").await, [first], "unchanged while orders is tested with it");
+    gate.open();
     tokio::time::timeout(Duration::from_secs(60), async {
         world.await_execution("mailer", &mailer).await.succeeded();
     })

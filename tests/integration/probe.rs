@@ -37,6 +37,34 @@ pub(crate) fn with_events() -> Source {
     Source::empty().with("template.yaml", TEMPLATE_WITH_EVENTS)
 }
 
+/// Holds tests until it is opened, however fast or slow their neighbours are.
+pub(crate) struct Gate(std::path::PathBuf);
+
+impl Gate {
+    pub(crate) fn of(world: &World) -> Self {
+        Self(world.home.path().join("gate"))
+    }
+
+    pub(crate) fn open(&self) {
+        std::fs::write(&self.0, "").expect("the gate opens");
+    }
+
+    /// A test command that waits for it, for a minute at most.
+    pub(crate) fn shell(&self) -> String {
+        let gate = self.0.display();
+        format!("for i in $(seq 600); do [ -e {gate} ] && exit 0; sleep 0.1; done; exit 1")
+    }
+
+    /// A test in Python that waits for it, for a minute at most.
+    pub(crate) fn python(&self) -> String {
+        format!(
+            "import os, time\n\ndef test_the_gate_is_open():\n    for _ in range(600):\n        if \
+             os.path.exists({:?}):\n            return\n        time.sleep(0.1)\n    assert False\n",
+            self.0.display().to_string()
+        )
+    }
+}
+
 /// The pipeline of a probe service that is wired to these others (at most one), with this test command.
 pub(crate) async fn create(world: &World, name: &str, (wired_to, command): (Option<&str>, &str)) {
     let mut overrides = r#""Version":{"Fn::GetBlue":"Version"}"#.to_owned();

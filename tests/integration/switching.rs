@@ -1,6 +1,6 @@
 //! Switch back, behind, rebind, skew, and runs that were disturbed: on real parts.
 
-use crate::probe::{create, go_live, plain};
+use crate::probe::{Gate, create, go_live, plain};
 use crate::world::Source;
 use crate::{sample_world, world_with_actions};
 
@@ -43,7 +43,9 @@ async fn a_promotion_refused_for_skew_is_retried_by_the_pipeline_itself() {
         let execution = world.release(service, &Source::sample(service)).await;
         world.await_execution(service, &execution).await.succeeded();
     }
-    let execution = world.release("orders", &Source::sample("orders").with("note", "2")).await;
+    let gate = Gate::of(&world);
+    let orders = Source::sample("orders").with("tests/test_gate.py", &gate.python());
+    let execution = world.release("orders", &orders).await;
     let is_tested = |stage: &bluestage::release::Stage| {
         let orders = stage.made_by(&"orders".parse().expect("a name"), &execution);
         orders.is_some_and(|version| version.run.is_some())
@@ -54,6 +56,7 @@ async fn a_promotion_refused_for_skew_is_retried_by_the_pipeline_itself() {
     let billing = world.await_execution("billing", &billing).await;
     let billing_now = billing.succeeded().action("Promote").variables["Version"].clone();
 
+    gate.open();
     let outcome = world.await_execution("orders", &execution).await;
     let orders_now = outcome.succeeded().action("Promote").variables["Version"].clone();
     assert_ne!(orders_now, first_blue.to_string(), "deployed, tested and promoted anew");
@@ -70,7 +73,8 @@ async fn a_promotion_refused_for_skew_is_retried_by_the_pipeline_itself() {
 async fn a_run_that_was_disturbed_from_outside_is_made_again_and_not_red() {
     let world = world_with_actions().await;
     create(&world, "billing", (None, "true")).await;
-    create(&world, "orders", (Some("billing"), "sleep 3")).await;
+    let gate = Gate::of(&world);
+    create(&world, "orders", (Some("billing"), &gate.shell())).await;
     let billing = go_live(&world, "billing", &plain()).await;
     let execution = world.release("orders", &plain()).await;
     let is_tested = |stage: &bluestage::release::Stage| {
@@ -83,6 +87,7 @@ async fn a_run_that_was_disturbed_from_outside_is_made_again_and_not_red() {
         .parameter_value("somebody was here")
         .build();
     changed.use_previous_template(true).parameters(version).send().await.expect("somebody changes the stack");
+    gate.open();
 
     let outcome = world.await_execution("orders", &execution).await;
     let tested = outcome.succeeded().action("RunIsolatedTests");
