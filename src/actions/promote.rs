@@ -36,7 +36,10 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         match promote(turn, &properties, (&of, &seen, terms)).await {
             Ok(Promoted::Live(verdict)) => return Ok(*verdict),
             Ok(Promoted::Waiting(summary)) => return turn.go_on(of.version.as_str(), summary),
-            Err(Stop::Refused(refusal @ (Refusal::Reserved { .. } | Refusal::Barred { .. }))) => {
+            // A second subscriber is there only while somebody else, who has just switched back, hands the events over.
+            Err(Stop::Refused(
+                refusal @ (Refusal::Reserved { .. } | Refusal::Barred { .. } | Refusal::SecondSubscriber { .. }),
+            )) => {
                 if !turn.hold.pause(turn.ports.dice.jittered(LOOK)).await {
                     return turn.go_on(of.version.as_str(), messages::waits_its_turn(&refusal));
                 }
