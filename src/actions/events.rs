@@ -11,7 +11,7 @@ use super::stop::Stop;
 use super::template::GREEN_DEPLOYMENT;
 use super::{Hold, seconds, update};
 use crate::ports::{Changing, ParameterChange, Ports, StackState};
-use crate::release::{Green, StackRef, Stage, StageName, VersionRef};
+use crate::release::{Green, Refusal, StackRef, Stage, StageName, VersionRef};
 
 /// How far the hand-over has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Switchboard<'_> {
 
     /// Sets the version's parameter: the intent, the stack, the result. Tells whether it is set.
     async fn turn(&self, of: &VersionRef, on: bool) -> Result<bool, Stop> {
-        let (stage, ()) = update::update(self.ports, self.stage, |stage| stage.turn_green(of, on)).await?;
+        let (stage, ()) = self.update(|stage| stage.turn_green(of, on)).await?;
         let Some(version) = stage.version(of) else {
             return Ok(true);
         };
@@ -75,8 +75,12 @@ impl Switchboard<'_> {
         };
         let at = seconds(self.ports.clock.now());
         let turned = |stage: &mut Stage| stage.turned_green(of, on, changed_at.as_deref(), at);
-        update::update(self.ports, self.stage, turned).await?;
+        self.update(turned).await?;
         Ok(true)
+    }
+
+    async fn update(&self, transition: impl Fn(&mut Stage) -> Result<(), Refusal>) -> Result<(Stage, ()), Stop> {
+        update::update_within(self.hold, (self.ports, self.stage), transition).await
     }
 
     /// Changes the stack and waits until that is done: when it was changed then, or `None` when it still goes on.

@@ -38,7 +38,7 @@ pub(super) async fn retire(
 ) -> Result<Retired, Stop> {
     let now = || seconds(ports.clock.now());
     let at = now();
-    let (after, ()) = update::update(ports, stage, |stage| stage.retire(of, at)).await?;
+    let (after, ()) = update::update_within(hold, (ports, stage), |stage| stage.retire(of, at)).await?;
     let Some(version) = after.version(of) else {
         return Ok(Retired::Gone);
     };
@@ -69,6 +69,6 @@ pub(super) async fn retire(
         pause = (pause * 2).min(LONGEST_LOOK);
     }
     let at = now();
-    update::update(ports, stage, |stage| stage.forget(of, at)).await?;
+    update::update_within(hold, (ports, stage), |stage| stage.forget(of, at)).await?;
     Ok(Retired::Gone)
 }

@@ -97,7 +97,7 @@ impl Sweeper {
         let stage = update::read(ports, name).await?;
         for (of, because) in self.ended(ports, &stage).await? {
             let at = seconds(ports.clock.now());
-            update::update(ports, name, |stage| stage.abandon(&of, because, at)).await?;
+            update::update_within(hold, (ports, name), |stage| stage.abandon(&of, because, at)).await?;
             swept.abandoned.push(of);
         }
         self.settle_events(ports, name, hold).await?;

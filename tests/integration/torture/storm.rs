@@ -13,7 +13,7 @@ use super::services;
 use crate::world::{Process, World};
 
 /// How long everything together may take after the last deed.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// What was done, and what is known of it.
 #[derive(Default)]
