@@ -57,7 +57,7 @@ check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencie
 	$(CARGO) test --locked --test layering
 
 help: ## List these verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 # The Python tools: MiniStack (the local AWS), pytest, cfn-lint. Made anew when their lock changes. Verbs may run side by
 # side, in a fresh clone too: one of them makes the tools, the others wait for it.

@@ -11,7 +11,7 @@ use super::stop::Stop;
 use super::template::GREEN_DEPLOYMENT;
 use super::{Hold, seconds, update};
 use crate::ports::{Changing, ParameterChange, Ports, StackState};
-use crate::release::{StackRef, Stage, StageName, Turned, VersionRef};
+use crate::release::{Refusal, StackRef, Stage, StageName, Turned, VersionRef};
 
 /// How far the hand-over has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Switchboard<'_> {
 
     /// Sets the version's parameter: the intent, the stack, the result. Tells whether it is set.
     async fn turn(&self, of: &VersionRef, on: bool) -> Result<bool, Stop> {
-        let (stage, ()) = update::update(self.ports, self.stage, |stage| stage.turn_green(of, on)).await?;
+        let (stage, ()) = self.update(|stage| stage.turn_green(of, on)).await?;
         let Some(version) = stage.version(of) else {
             return Ok(true);
         };
@@ -68,8 +68,12 @@ impl Switchboard<'_> {
             changed_at: changed_at.as_deref(),
             at: seconds(self.ports.clock.now()),
         };
-        update::update(self.ports, self.stage, |stage| stage.turned_green(of, &turned)).await?;
+        self.update(|stage| stage.turned_green(of, &turned)).await?;
         Ok(true)
+    }
+
+    async fn update(&self, transition: impl Fn(&mut Stage) -> Result<(), Refusal>) -> Result<(Stage, ()), Stop> {
+        update::update_within(self.hold, (self.ports, self.stage), transition).await
     }
 
     /// Changes the stack and waits until that is done: when it was changed then, or `None` when it still goes on.

@@ -49,10 +49,6 @@ use token::Carried;
 /// The pause before an action that ran into a passing fault is answered, so that it does not ask in a tight loop.
 const PAUSE_AFTER_A_FAULT: Duration = Duration::from_secs(5);
 
-/// How long a worker that is stopping lets a change of the stage compete with those of others. Then the job is handed
-/// over and the change is made by whoever goes on: each may be made twice.
-const PATIENCE_WHEN_STOPPING: Duration = Duration::from_secs(2);
-
 /// What the actions of a worker may use at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -173,11 +169,7 @@ impl<'a> Turn<'a> {
         stage: &StageName,
         transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
     ) -> Result<(Stage, T), Stop> {
-        tokio::select! {
-            biased;
-            updated = update::update(self.ports, stage, transition) => updated,
-            () = self.hold.is_over_for(PATIENCE_WHEN_STOPPING) => Err(Stop::Contended(stage.clone())),
-        }
+        update::update_within(self.hold, (self.ports, stage), transition).await
     }
 }
 

@@ -62,7 +62,15 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
 
 /// Whether the refusal will be gone a little later.
 fn may_pass(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Reserved { .. } | Refusal::Pinned { .. } | Refusal::Barred { .. } | Refusal::Held { .. })
+    matches!(
+        refusal,
+        Refusal::Reserved { .. }
+            | Refusal::Pinned { .. }
+            | Refusal::Barred { .. }
+            | Refusal::Held { .. }
+            // Somebody who has just switched back is handing the events over.
+            | Refusal::SecondSubscriber { .. }
+    )
 }
 
 /// How far a promotion has come.

@@ -33,7 +33,7 @@ pub(super) enum Retired {
 pub(super) async fn retire(ports: &Ports, stage: &StageName, of: &VersionRef, hold: &Hold) -> Result<Retired, Stop> {
     let now = || seconds(ports.clock.now());
     let at = now();
-    let after = match update::update(ports, stage, |stage| stage.retire(of, at)).await {
+    let after = match update::update_within(hold, (ports, stage), |stage| stage.retire(of, at)).await {
         Ok((after, ())) => after,
         // Another sweep was faster.
         Err(Stop::Refused(Refusal::NothingDeployed { .. })) => return Ok(Retired::Gone),
@@ -66,6 +66,6 @@ pub(super) async fn retire(ports: &Ports, stage: &StageName, of: &VersionRef, ho
         pause = (pause * 2).min(LONGEST_LOOK);
     }
     let at = now();
-    update::update(ports, stage, |stage| stage.forget(of, at)).await?;
+    update::update_within(hold, (ports, stage), |stage| stage.forget(of, at)).await?;
     Ok(Retired::Gone)
 }

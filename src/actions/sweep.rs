@@ -97,7 +97,7 @@ impl Sweeper {
         let stage = update::read(ports, name).await?;
         let on_their_way = stage.all_versions().filter(|(_, version)| version.state.is_on_its_way());
         for (of, version) in on_their_way {
-            match self.abandon_if_ended(ports, name, (&of, version)).await {
+            match self.abandon_if_ended(ports, name, (&of, version), hold).await {
                 Ok(true) => swept.abandoned.push(of),
                 // It is still wanted; or it went live meanwhile, or another sweep was faster.
                 Ok(false) | Err(Stop::Refused(_)) => {}
@@ -107,7 +107,7 @@ impl Sweeper {
         if let Err(stop) = self.settle_events(ports, name, hold).await {
             swept.troubles.push(messages::sweep_trouble(&stop));
         }
-        if let Err(stop) = take_leftovers_away(ports, name).await {
+        if let Err(stop) = take_leftovers_away(ports, name, hold).await {
             swept.troubles.push(messages::sweep_trouble(&stop));
         }
         for of in update::read(ports, name).await?.unreachable() {
@@ -144,12 +144,13 @@ impl Sweeper {
         ports: &Ports,
         stage: &StageName,
         (of, version): (&VersionRef, &Version),
+        hold: &Hold,
     ) -> Result<bool, Stop> {
         let Some(because) = self.why_ended(ports, version).await? else {
             return Ok(false);
         };
         let at = seconds(ports.clock.now());
-        update::update(ports, stage, |stage| stage.abandon(of, because, at)).await?;
+        update::update_within(hold, (ports, stage), |stage| stage.abandon(of, because, at)).await?;
         Ok(true)
     }
 
@@ -191,11 +192,11 @@ impl Sweeper {
 }
 
 /// Deletes the stacks that updates left over, and forgets those that are gone.
-async fn take_leftovers_away(ports: &Ports, name: &StageName) -> Result<(), Stop> {
+async fn take_leftovers_away(ports: &Ports, name: &StageName, hold: &Hold) -> Result<(), Stop> {
     for (of, stack) in update::read(ports, name).await?.leftovers() {
         match ports.stacks.read(&stack).await? {
             StackState::Absent => {
-                update::update(ports, name, |stage| stage.forget_leftover(&of)).await?;
+                update::update_within(hold, (ports, name), |stage| stage.forget_leftover(&of)).await?;
             }
             StackState::InProgress { .. } => {}
             StackState::Ready(_) | StackState::Failed { .. } => ports.stacks.delete(&stack).await?,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bluestage::release::State;
 
 use super::Findings;
+use super::history::needed;
 use crate::world::World;
 
 /// Functions notice by themselves, within seconds, that the world has ended.
@@ -15,12 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The stacks that exist are those of the versions that are live, previous, or needed by one of these.
 pub(super) async fn check_stacks(world: &World, findings: &mut Findings) {
     let stage = world.stage().await;
-    let pins = stage.pins();
+    let needed = needed(&stage);
     let mut known = BTreeSet::new();
     for (of, version) in stage.all_versions() {
         known.insert(version.stack.name.clone());
         let kept = matches!(version.state, State::Live | State::Previous);
-        findings.expect(kept && pins.contains_key(&of), || format!("nobody needs {of}: {:?}", version.state));
+        findings.expect(kept && needed.contains(&of), || format!("nobody needs {of}: {:?}", version.state));
     }
     let mut pages = world.cloudformation().describe_stacks().into_paginator().items().send();
     let mut there = BTreeSet::new();
