@@ -41,7 +41,7 @@ pub use sweep::{Sweeper, Swept};
 pub use switch_back::{SwitchBackRequest, SwitchedBack, follow_with_events, switch_back};
 pub use unwanted_runs::end_unwanted_runs;
 
-use crate::ports::{ActionKind, Cause, Continuation, Failure, Job, Ports, Text, Verdict};
+use crate::ports::{ActionKind, Cause, Continuation, Failure, Job, Ports, Text, Token, Verdict};
 use crate::release::{Moment, Refusal, Stage, StageName, VersionRef};
 use stop::Stop;
 use token::Carried;
@@ -60,6 +60,10 @@ pub struct Limits {
 pub async fn act(ports: &Ports, limits: Limits, job: &Job, hold: &Hold) -> Verdict {
     let mut turn = match Turn::begin(ports, limits, job, hold) {
         Ok(turn) => turn,
+        Err(Stop::NewerToken { deadline }) if seconds(ports.clock.now()) < deadline => {
+            hold.pause(PAUSE_AFTER_A_FAULT).await;
+            return left_to_a_newer_worker(job);
+        }
         Err(stop) => return Verdict::Failed(messages::failure(job, &stop, &Standing::of(job))),
     };
     let played = match job.action {
@@ -87,6 +91,18 @@ pub async fn act(ports: &Ports, limits: Limits, job: &Job, hold: &Hold) -> Verdi
         ActionKind::Promote => promote::give_up(&mut turn).await,
     }
     Verdict::Failed(messages::failure(job, &stop, &turn.standing))
+}
+
+/// The verdict that hands a job on as it came.
+fn left_to_a_newer_worker(job: &Job) -> Verdict {
+    match job.token.clone().and_then(Token::new) {
+        Some(token) => Verdict::Continue(Continuation {
+            token,
+            external_id: Text::cut(&job.pipeline.action),
+            summary: Text::cut(messages::waits_for_a_newer_worker()),
+        }),
+        None => Verdict::Failed(messages::failure(job, &Stop::UnreadableToken, &Standing::of(job))),
+    }
 }
 
 /// The verdict on a job whose story panicked.

@@ -64,6 +64,14 @@ struct Attempt {
     invalid: u32,
 }
 
+impl Attempt {
+    /// Its run, which nobody has watched yet.
+    fn begins(self, run: &RunId) -> CarriedRun {
+        let Self { number, invalid } = self;
+        CarriedRun { id: run.clone(), attempt: number, invalid, beat: 0, watched_millis: 0 }
+    }
+}
+
 /// Ends the run that is going on, because its action gives up.
 pub(super) async fn give_up(turn: &mut Turn<'_>) {
     let (Ok(properties), Some(run)) = (RunIsolatedTests::of(turn.job), &turn.carried.run) else {
@@ -84,6 +92,11 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
 async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Attempt) -> Result<Verdict, Stop> {
     let run = RunId::new(&turn.job.pipeline.execution.action_execution_id, attempt.number);
     let (stage, of) = blue(turn, properties).await?;
+    // A job may be played again, by another worker or late: what it has started is not started, or put before its
+    // successors, once more.
+    if turn.ports.run_records.read(&properties.stage, &run).await?.is_some() {
+        return watch_from_now_on(turn, run, attempt);
+    }
     let seen = honesty::look(turn, &stage, &of).await?;
     let at = turn.now();
     let started = turn.update(&properties.stage, |stage| stage.run_started(&of, &run, &seen, at));
@@ -96,17 +109,18 @@ async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Atte
             turn.hold.pause(PAUSE_WHEN_FULL).await;
             turn.go_on(run.as_str(), messages::no_free_place())
         }
+        Start::Elsewhere => watch_from_now_on(turn, run, attempt),
         Start::Started => {
-            turn.carried.run = Some(CarriedRun {
-                id: run.clone(),
-                attempt: attempt.number,
-                invalid: attempt.invalid,
-                beat: 0,
-                watched_millis: 0,
-            });
+            turn.carried.run = Some(attempt.begins(&run));
             turn.go_on(run.as_str(), messages::tests_started(&of, &against(&subject)))
         }
     }
+}
+
+/// The run was started by another turn of this action execution, wherever: the next one looks how it stands.
+fn watch_from_now_on(turn: &mut Turn<'_>, run: RunId, attempt: Attempt) -> Result<Verdict, Stop> {
+    turn.carried.run = Some(attempt.begins(&run));
+    turn.go_on(run.as_str(), messages::tests_running(""))
 }
 
 async fn prepare(turn: &Turn<'_>, properties: &RunIsolatedTests, subject: &Subject<'_>) -> Result<RunSpec, Stop> {

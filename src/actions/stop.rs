@@ -1,7 +1,7 @@
 //! Why an action stops short of what it was asked to do.
 
 use crate::ports::{ArtifactFault, FailedResource, Fault, RunEnd};
-use crate::release::{Refusal, RunId, StageName, VersionRef};
+use crate::release::{Moment, Refusal, RunId, StageName, VersionRef};
 
 use super::properties::PropertyError;
 
@@ -47,6 +47,11 @@ pub(crate) enum Stop {
     },
     /// Too many others wrote the stage document at the same time.
     Contended(StageName),
+    /// The continuation token is one of a newer worker.
+    NewerToken {
+        /// When the action gives up.
+        deadline: Moment,
+    },
     /// The continuation token is not one that this worker wrote.
     UnreadableToken,
     /// This worker's own disk failed it.
@@ -73,7 +78,8 @@ impl Stop {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Fault(fault) | Self::Artifact(ArtifactFault::Fault(fault)) => match fault {
-                Fault::Unavailable { .. } => true,
+                // Workers of two versions run side by side while one replaces the other.
+                Fault::Unavailable { .. } | Fault::Outdated { .. } => true,
                 Fault::Denied { .. } | Fault::Rejected { .. } => false,
             },
             Self::Contended(_) => true,
@@ -86,6 +92,7 @@ impl Stop {
             | Self::RunsInvalid { .. }
             | Self::DeadlinePassed { .. }
             | Self::RunsLost { .. }
+            | Self::NewerToken { .. }
             | Self::UnreadableToken
             | Self::Workspace(_) => false,
         }

@@ -42,6 +42,14 @@ pub(super) struct CarriedRun {
     pub(super) watched_millis: u64,
 }
 
+/// What every form of the token tells, also those of newer programs.
+#[derive(Deserialize)]
+struct Head {
+    schema: u32,
+    execution: String,
+    deadline: Moment,
+}
+
 impl Carried {
     /// What this job was handed, or a fresh start with this `deadline` if it is the first of its action execution.
     pub(super) fn of(job: &Job, deadline: Moment) -> Result<Self, Stop> {
@@ -49,12 +57,14 @@ impl Carried {
         let Some(token) = &job.token else {
             return Ok(Self { schema: SCHEMA, execution: execution.clone(), deadline, stack_id: None, run: None });
         };
-        let carried: Self = serde_json::from_str(token).map_err(|_| Stop::UnreadableToken)?;
-        if carried.schema == SCHEMA && carried.execution == *execution {
-            Ok(carried)
-        } else {
-            Err(Stop::UnreadableToken)
+        let head: Head = serde_json::from_str(token).map_err(|_| Stop::UnreadableToken)?;
+        if head.execution != *execution {
+            return Err(Stop::UnreadableToken);
         }
+        if head.schema > SCHEMA {
+            return Err(Stop::NewerToken { deadline: head.deadline });
+        }
+        serde_json::from_str(token).map_err(|_| Stop::UnreadableToken)
     }
 
     /// As a continuation token.

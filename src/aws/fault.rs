@@ -170,6 +170,7 @@ mod tests {
             Fault::Denied { .. } => "denied",
             Fault::Unavailable { .. } => "unavailable",
             Fault::Rejected { .. } => "rejected",
+            Fault::Outdated { .. } => "outdated",
         }
     }
 

@@ -4,7 +4,7 @@
 //! - `fault` decides what a failed call means, for every service alike;
 //! - `jobs` is CodePipeline, [`mod@action_types`] what a pipeline's author sees of us there;
 //! - `stacks` is CloudFormation;
-//! - `state_bucket`, at a [`StateLocation`], holds `stages` and `run_records`;
+//! - `state_bucket`, at a [`StateLocation`], holds `stages`, `journal` and `run_records`;
 //! - [`objects`] are plain objects, for the local CodePipeline;
 //! - `artifacts` are the pipelines' own objects, and `files` moves files for it and for `run_records`.
 //!
@@ -17,6 +17,7 @@ mod clients;
 mod fault;
 mod files;
 mod jobs;
+mod journal;
 mod location;
 pub mod objects;
 mod run_records;
@@ -32,7 +33,7 @@ pub use self::action_types::ActionTypes;
 pub use self::clients::{configuration, credentials, s3_endpoint};
 pub use self::location::{BadLocation, StateLocation};
 use self::state_bucket::StateBucket;
-use crate::ports::{Artifacts, Jobs, RunRecords, Stacks, Stages};
+use crate::ports::{Artifacts, Jobs, Journal, RunRecords, Stacks, Stages};
 /// Region, endpoints and credentials as the SDK has read them; only handed on outside this module.
 pub use aws_config::SdkConfig as Configuration;
 
@@ -44,6 +45,8 @@ const S3_OWN_KEY: &str = "alias/aws/s3";
 pub struct Aws {
     /// CodePipeline's jobs.
     pub jobs: Arc<dyn Jobs>,
+    /// Which worker holds which job, on S3.
+    pub journal: Arc<dyn Journal>,
     /// The stage documents, on S3.
     pub stages: Arc<dyn Stages>,
     /// CloudFormation's stacks.
@@ -62,6 +65,7 @@ impl Aws {
         let jobs = jobs::CodePipelineJobs(aws_sdk_codepipeline::Client::new(sdk));
         let jobs: Arc<dyn Jobs> = Arc::new(jobs);
         Self {
+            journal: Arc::new(journal::JournalObjects(state.clone())),
             stages: Arc::new(stages::StageObjects(state.clone())),
             run_records: Arc::new(run_records::RunObjects(state.clone())),
             stacks: Arc::new(stacks::CloudFormationStacks { client: aws_sdk_cloudformation::Client::new(sdk), state }),

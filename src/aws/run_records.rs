@@ -1,6 +1,7 @@
 //! Records of test runs on S3: `runs/{stage}/{run}/record.json` and `runs/{stage}/{run}/bundle.zip`.
 //!
-//! Records are written without a condition: each run has one worker at a time, and `beat` tells a reader who is alive.
+//! The first record of a run is written by one worker alone, the others without a condition: each run has one worker,
+//! and `beat` tells a reader whether it is alive.
 //! They never live in the stage document, which a heartbeat would make busy.
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 
 use super::fault;
 use super::files::{self, Missed, Place};
-use super::state_bucket::StateBucket;
+use super::state_bucket::{Conditional, StateBucket};
 use crate::ports::{Bundle, Fault, RunRecord, RunRecords};
 use crate::release::{RunId, StageName};
 
@@ -35,9 +36,19 @@ impl RunRecords for RunObjects {
             .map_err(|bad| fault::rejected(doing, format!("it is not a run record: {bad}")))
     }
 
+    async fn create(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<bool, Fault> {
+        let doing = format!("write the first record of {run}");
+        let written = self.0.write_if(&record_of(stage, run), bytes_of(record, &doing)?, (None, &doing)).await?;
+        if matches!(written, Conditional::Written(_)) {
+            return Ok(true);
+        }
+        // Our own write, whose answer was lost, may be what stands there.
+        Ok(self.read(stage, run).await?.as_ref() == Some(record))
+    }
+
     async fn write(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault> {
         let doing = format!("write the record of {run}");
-        let bytes = serde_json::to_vec(record).map_err(|bad| fault::rejected(doing.clone(), bad.to_string()))?;
+        let bytes = bytes_of(record, &doing)?;
         self.0.write(&record_of(stage, run), bytes, &doing).await
     }
 
@@ -64,6 +75,10 @@ impl RunRecords for RunObjects {
             Err(missed) => Err(into_fault(missed, doing)),
         }
     }
+}
+
+fn bytes_of(record: &RunRecord, doing: &str) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(record).map_err(|bad| fault::rejected(doing.to_owned(), bad.to_string()))
 }
 
 fn into_fault(missed: Missed, doing: String) -> Fault {

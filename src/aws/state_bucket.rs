@@ -7,7 +7,7 @@ use aws_sdk_s3::primitives::ByteStream;
 
 use super::fault::{self, Failed};
 use super::location::StateLocation;
-use crate::ports::Fault;
+use crate::ports::{Etag, Fault};
 
 /// A client with the place it works in. Objects are named below the location's prefix.
 #[derive(Clone, Debug)]
@@ -21,6 +21,14 @@ pub(super) struct Found {
     pub(super) bytes: Vec<u8>,
     /// As S3 gave it, quotes and all: it is only ever handed back.
     pub(super) etag: Option<String>,
+}
+
+/// How a conditional write went.
+pub(super) enum Conditional {
+    /// It is stored, in this state.
+    Written(Option<Etag>),
+    /// Something else stands there.
+    Conflict,
 }
 
 impl StateBucket {
@@ -38,6 +46,52 @@ impl StateBucket {
             fault::unavailable(doing.to_owned(), detail)
         })?;
         Ok(Some(Found { bytes: bytes.to_vec(), etag }))
+    }
+
+    /// Writes the object if the stored one is still in the state `after`; with `None`, if there is none. Tells whether
+    /// it did, with the state that the object is in then.
+    ///
+    /// S3 offers two conditions (S3 user guide, "Conditional writes"): `If-None-Match: *` creates what is not there,
+    /// `If-Match` with an `ETag` replaces what was read. The SDK may send either again after a lost answer and then
+    /// hear that its own write stands in the way. That is answered as a conflict like any other.
+    pub(super) async fn write_if(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+        (after, doing): (Option<&Etag>, &str),
+    ) -> Result<Conditional, Fault> {
+        let request = self.put(name).content_type("application/json").body(ByteStream::from(bytes));
+        let request = match after {
+            Some(Etag(etag)) => request.if_match(etag),
+            None => request.if_none_match("*"),
+        };
+        match request.send().await {
+            Ok(answer) => Ok(Conditional::Written(answer.e_tag.map(Etag))),
+            Err(error) if is_conflict(&error) => Ok(Conditional::Conflict),
+            Err(error) => Err(self.fault(doing, &error)),
+        }
+    }
+
+    /// The names of all objects below `folder`, without it, each with its state.
+    pub(super) async fn list(&self, folder: &str, doing: &str) -> Result<Vec<(String, Option<Etag>)>, Fault> {
+        let folder = self.location.key(folder);
+        let request = self.s3.list_objects_v2().bucket(self.location.bucket()).prefix(&folder);
+        let mut pages = request.into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.fault(doing, &error))?;
+            found.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| {
+                let name = object.key?.strip_prefix(&folder)?.to_owned();
+                Some((name, object.e_tag.map(Etag)))
+            }));
+        }
+        Ok(found)
+    }
+
+    /// Takes the object away; one that is not there is away.
+    pub(super) async fn remove(&self, name: &str, doing: &str) -> Result<(), Fault> {
+        let request = self.s3.delete_object().bucket(self.location.bucket()).key(self.location.key(name));
+        request.send().await.map(drop).map_err(|error| self.fault(doing, &error))
     }
 
     /// A request that writes the object, to be made conditional or sent as it is.
@@ -64,5 +118,43 @@ impl StateBucket {
         } else {
             fault::fault(doing, error)
         }
+    }
+}
+
+/// 412: the condition does not hold. 409: another conditional write is being settled just now. 404 to `If-Match`: what
+/// we read has been deleted (S3 user guide, "Conditional writes", "Conditional write behavior").
+fn is_conflict<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
+    match fault::status(error) {
+        Some(409 | 412) => true,
+        Some(404) => error.code() != Some("NoSuchBucket"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::config::http::HttpResponse;
+    use aws_sdk_s3::error::{ErrorMetadata, SdkError};
+    use aws_sdk_s3::operation::put_object::PutObjectError;
+    use aws_sdk_s3::primitives::SdkBody;
+
+    use super::*;
+
+    fn answered(status: u16, code: &str) -> Failed<PutObjectError> {
+        let meta = ErrorMetadata::builder().code(code).build();
+        let raw = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+        SdkError::service_error(PutObjectError::generic(meta), raw)
+    }
+
+    #[test]
+    fn a_lost_race_is_a_conflict_and_nothing_else_is() {
+        assert!(is_conflict(&answered(412, "PreconditionFailed")));
+        assert!(is_conflict(&answered(409, "ConditionalRequestConflict")));
+        assert!(is_conflict(&answered(404, "NoSuchKey")));
+        assert!(!is_conflict(&answered(404, "NoSuchBucket")));
+        assert!(!is_conflict(&answered(503, "SlowDown")));
+        assert!(!is_conflict(&answered(403, "AccessDenied")));
+        let lost: Failed<PutObjectError> = SdkError::timeout_error("30 seconds");
+        assert!(!is_conflict(&lost), "a lost answer settles nothing");
     }
 }

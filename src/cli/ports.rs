@@ -30,6 +30,7 @@ pub(super) async fn of(state: StateLocation, tests: Tests) -> Ports {
     };
     Ports {
         jobs: aws.jobs,
+        journal: aws.journal,
         stages: aws.stages,
         stacks: aws.stacks,
         artifacts: aws.artifacts,

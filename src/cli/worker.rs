@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::ports::{self, Tests};
-use super::seconds::seconds;
+use super::seconds::{at_least_a_second, seconds};
 use super::{Exit, Trouble};
 use crate::actions::Limits;
 use crate::aws::StateLocation;
@@ -47,6 +47,9 @@ pub(super) struct WorkerFlags {
     /// For how many seconds the blue of a failed pipeline execution is kept, for a retry or a look
     #[arg(long, env = "BLUESTAGE_FAILED_GRACE_SECONDS", default_value = "1800", value_parser = seconds, value_name = "SECONDS")]
     failed_grace_seconds: Duration,
+    /// After how many seconds without a sign of life the jobs of a worker are taken over by another one
+    #[arg(long, env = "BLUESTAGE_LEASE_SECONDS", default_value = "30", value_parser = at_least_a_second, value_name = "SECONDS")]
+    lease_seconds: Duration,
     /// How many seconds the worker takes at most to hand its jobs over when it is told to stop
     #[arg(long, env = "BLUESTAGE_STOP_GRACE_SECONDS", default_value = "25", value_parser = seconds, value_name = "SECONDS")]
     stop_grace_seconds: Duration,
@@ -65,7 +68,10 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
             Exit::Fine
         }
         Ended::WithJobsHeld(held) => {
-            tracing::error!(held, "stopped with jobs that were not handed over");
+            tracing::error!(
+                held,
+                "stopped with jobs that were not handed over; they stand in the journal, and another worker takes them over"
+            );
             Exit::JobsHeld
         }
     })
@@ -84,6 +90,7 @@ fn settings(flags: &WorkerFlags) -> Settings {
         pacing: Pacing { busy: flags.poll_seconds, idle: flags.idle_poll_seconds.max(flags.poll_seconds) },
         sweep_every: flags.sweep_seconds,
         failed_grace: flags.failed_grace_seconds,
+        lease: flags.lease_seconds,
         stop_grace: flags.stop_grace_seconds,
     }
 }

@@ -19,6 +19,14 @@ pub enum Fault {
         /// What the service said, or why it could not be reached.
         detail: String,
     },
+    /// A newer bluestage wrote what was found; a worker of that version can go on.
+    #[error("could not {doing}: {detail}")]
+    Outdated {
+        /// What was asked for.
+        doing: String,
+        /// Which form was found, and which ones this program reads.
+        detail: String,
+    },
     /// The service understood and said no: asking again gets the same answer.
     #[error("could not {doing}: {detail}")]
     Rejected {

@@ -43,7 +43,7 @@ impl fmt::Display for ActionKind {
 }
 
 /// A job's id, made by CodePipeline. A continuation is a new job with a new id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub String);
 
 impl fmt::Display for JobId {
@@ -119,14 +119,6 @@ pub struct Offered {
     pub nonce: String,
 }
 
-/// A job that is ours: it gets exactly one verdict, from us.
-#[derive(Debug)]
-#[must_use = "an acknowledged job must get its verdict"]
-pub struct Acknowledged {
-    /// The job.
-    pub job: Job,
-}
-
 /// What became of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reported {
@@ -157,8 +149,12 @@ pub trait Jobs: Send + Sync {
     /// At most `free` jobs for this action that wait for a worker.
     async fn poll(&self, action: ActionKind, free: usize) -> Result<Vec<Offered>, Fault>;
 
-    /// Claims the job; `None` when it is someone else's by now, and nothing may be reported for it.
-    async fn acknowledge(&self, offered: Offered) -> Result<Option<Acknowledged>, Fault>;
+    /// Claims the job, asking once. Tells whether it is ours; one that is not is someone else's by now. Where no answer
+    /// came the claim may have been taken, and asking again then says that the job is not ours.
+    async fn acknowledge(&self, offered: &Offered) -> Result<bool, Fault>;
+
+    /// The job as it stands; `None` when CodePipeline does not know it any more, or it is for no action of ours.
+    async fn job(&self, id: &JobId) -> Result<Option<Job>, Fault>;
 
     /// Answers the job.
     async fn report(&self, job: &JobId, verdict: &Verdict) -> Result<Reported, Fault>;

@@ -7,6 +7,7 @@
 mod artifacts;
 mod fault;
 mod jobs;
+mod journal;
 mod runs;
 mod stacks;
 mod stages;
@@ -17,9 +18,9 @@ use std::sync::Arc;
 pub use artifacts::{ArtifactFault, Artifacts};
 pub use fault::Fault;
 pub use jobs::{
-    Acknowledged, ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered, PipelineContext,
-    Reported,
+    ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered, PipelineContext, Reported,
 };
+pub use journal::{Journal, Page, PageId};
 pub use runs::{Bundle, FailedTest, Here, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns, Totals};
 pub use stacks::{
     Changing, Declared, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
@@ -35,6 +36,8 @@ use crate::dice::Dice;
 pub struct Ports {
     /// CodePipeline's jobs.
     pub jobs: Arc<dyn Jobs>,
+    /// Which worker holds which job.
+    pub journal: Arc<dyn Journal>,
     /// The stage documents.
     pub stages: Arc<dyn Stages>,
     /// CloudFormation's stacks.

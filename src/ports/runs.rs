@@ -45,6 +45,8 @@ pub enum Start {
     Started,
     /// As many runs as this machine takes are on it.
     Full,
+    /// It has a record already: it was started somewhere, and that record tells how it stands.
+    Elsewhere,
 }
 
 /// How a run stands on this machine.
@@ -168,6 +170,10 @@ pub struct Bundle {
 pub trait RunRecords: Send + Sync {
     /// The run's record, if it has one.
     async fn read(&self, stage: &StageName, run: &RunId) -> Result<Option<RunRecord>, Fault>;
+
+    /// Writes the run's first record, if it has none. Tells whether it did: of several workers that are to start the
+    /// same run, one may.
+    async fn create(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<bool, Fault>;
 
     /// Writes the run's record.
     async fn write(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault>;

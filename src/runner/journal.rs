@@ -36,10 +36,10 @@ impl Journal {
         self.record(beat, RunStatus::Running { progress })
     }
 
-    /// Writes once that the run runs. Whoever starts it learns of a failure and decides.
-    pub(super) async fn begin(&self) -> Result<(), Fault> {
+    /// Writes once that the run runs, if nobody else has. Whoever starts it learns of a failure and decides.
+    pub(super) async fn begin(&self) -> Result<bool, Fault> {
         let first = self.running(0);
-        self.records.write(&self.stage, &self.run, &first).await
+        self.records.create(&self.stage, &self.run, &first).await
     }
 
     /// Writes again and again that the run runs, until `over`; tells the last beat. A beat that fails is not written

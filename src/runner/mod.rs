@@ -132,7 +132,9 @@ impl TestRuns for CommandRunner {
         };
         let journal = Arc::new(self.journal(&spec, &slot));
         // First the record, then the command: nothing ever runs that nobody knows of.
-        journal.begin().await?;
+        if !journal.begin().await? {
+            return Ok(Start::Elsewhere);
+        }
         match Supervised::start(spec, &self.settings, Arc::clone(&journal), slot).await {
             Ok(run) => {
                 tokio::spawn(follow(run));

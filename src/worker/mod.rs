@@ -1,9 +1,14 @@
 //! The worker: poll, acknowledge, act, report; with nothing in memory that matters.
 //!
-//! [`Worker::run`] runs until it is told to stop. Two loops run beside each other: one takes jobs (`polling.rs`, at the
-//! pace of `pace.rs`) and serves each in a task of its own (`serving.rs`), one sweeps (`sweeping.rs`).
+//! [`Worker::run`] runs until it is told to stop. Four loops run beside each other: one takes jobs (`polling.rs`, at the
+//! pace of `pace.rs`) and serves each in a task of its own (`serving.rs`), one keeps this worker's page of the journal
+//! (`page.rs`), one takes over the jobs of workers that are gone (`adopting.rs`, by the rule of `lease.rs`), and one
+//! sweeps (`sweeping.rs`).
 
+mod adopting;
+mod lease;
 mod pace;
+mod page;
 mod polling;
 mod serving;
 mod sweeping;
@@ -19,6 +24,8 @@ pub use pace::Pacing;
 
 use crate::actions::Limits;
 use crate::ports::Ports;
+use page::OwnPage;
+use serving::Serving;
 
 /// How a worker works. Settings are data; what it works on are the [`Ports`].
 #[derive(Clone, Debug)]
@@ -35,14 +42,27 @@ pub struct Settings {
     pub sweep_every: Duration,
     /// How long the blue of a failed pipeline execution is kept.
     pub failed_grace: Duration,
+    /// After how long without a sign of life the jobs of a worker are another one's.
+    pub lease: Duration,
     /// How long the worker takes at most to hand its jobs over when it is told to stop.
     pub stop_grace: Duration,
+}
+
+/// Signs of life within a lease: several may fail, and the worker still counts as alive.
+const BEATS_IN_A_LEASE: u32 = 6;
+
+impl Settings {
+    /// From one sign of life to the next.
+    fn beat(&self) -> Duration {
+        self.lease / BEATS_IN_A_LEASE
+    }
 }
 
 /// A worker process.
 pub struct Worker {
     ports: Ports,
     settings: Settings,
+    page: Arc<OwnPage>,
     slots: Arc<Semaphore>,
     jobs: TaskTracker,
 }
@@ -52,7 +72,8 @@ pub struct Worker {
 pub enum Ended {
     /// Every job it held was answered or handed over.
     Cleanly,
-    /// Some jobs were still held when the grace period was over, or when it was told to stop for the second time.
+    /// Some jobs were still held when the grace period was over, or when it was told to stop for the second time. They
+    /// stand in the journal, and other workers take them over when the lease is over.
     WithJobsHeld(usize),
 }
 
@@ -61,14 +82,27 @@ impl Worker {
     #[must_use]
     pub fn new(ports: Ports, settings: Settings) -> Self {
         let slots = Arc::new(Semaphore::new(settings.slots));
-        Self { ports, settings, slots, jobs: TaskTracker::new() }
+        let page = Arc::new(OwnPage::new(&ports, settings.beat()));
+        Self { ports, settings, page, slots, jobs: TaskTracker::new() }
     }
 
     /// Works until `stopping` is cancelled, then hands every held job over. `cancelled` cuts that short.
     pub async fn run(&self, stopping: CancellationToken, cancelled: CancellationToken) -> Ended {
-        let sweeping = sweeping::run(&self.ports, &self.settings, &stopping);
-        let polling = self.poll_until(&stopping);
-        tokio::join!(polling, sweeping);
+        let over = CancellationToken::new();
+        let working = async {
+            let held = self.work_until(&stopping, &cancelled).await;
+            over.cancel();
+            held
+        };
+        let (held, ()) = tokio::join!(working, self.page.keep(&over));
+        self.ports.test_runs.stop_all().await;
+        if held == 0 { Ended::Cleanly } else { Ended::WithJobsHeld(held) }
+    }
+
+    /// Works until `stopping` is cancelled, and hands over what it holds. Tells how many jobs could not be handed over.
+    async fn work_until(&self, stopping: &CancellationToken, cancelled: &CancellationToken) -> usize {
+        let sweeping = sweeping::run(&self.ports, &self.settings, stopping);
+        tokio::join!(self.poll_until(stopping), self.adopt_until(stopping), sweeping);
         tracing::info!(held = self.jobs.len(), "stopping: no new jobs; handing over those that are held");
         self.jobs.close();
         tokio::select! {
@@ -76,8 +110,17 @@ impl Worker {
             () = self.ports.clock.sleep(self.settings.stop_grace) => {}
             () = cancelled.cancelled() => {}
         }
-        let held = self.jobs.len();
-        self.ports.test_runs.stop_all().await;
-        if held == 0 { Ended::Cleanly } else { Ended::WithJobsHeld(held) }
+        self.jobs.len()
+    }
+
+    /// What serving a job needs.
+    fn serving(&self, stopping: &CancellationToken) -> Serving {
+        Serving {
+            ports: self.ports.clone(),
+            page: Arc::clone(&self.page),
+            limits: self.settings.limits,
+            longest_hold: self.settings.longest_hold,
+            stopping: stopping.clone(),
+        }
     }
 }

@@ -6,7 +6,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Worker;
 use super::pace::{Pace, Round};
-use super::serving::{Serving, serve};
 use crate::ports::{ActionKind, Offered};
 
 impl Worker {
@@ -70,14 +69,9 @@ impl Worker {
             tracing::warn!(job = %offered.job.id, "CodePipeline handed out more jobs than were asked for");
             return;
         };
-        let serving = Serving {
-            ports: self.ports.clone(),
-            limits: self.settings.limits,
-            longest_hold: self.settings.longest_hold,
-            stopping: stopping.clone(),
-        };
+        let serving = self.serving(stopping);
         self.jobs.spawn(async move {
-            serve(serving, offered).await;
+            serving.serve(offered).await;
             drop(slot);
         });
     }

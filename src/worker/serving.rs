@@ -1,38 +1,43 @@
-//! Serves one job: acknowledge, act, report. Whatever happens in between, an acknowledged job gets its verdict.
+//! Serves one job: note, claim, act, report. Whatever happens in between, a job that is ours gets its verdict.
+//!
+//! The job stands in the journal from before it is claimed until after its verdict was taken: should this worker die,
+//! another one goes on with it (`adopting.rs`).
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
+use super::page::{Noted, OwnPage};
 use crate::actions::{self, Hold, Limits};
-use crate::ports::{Acknowledged, Cause, Failure, Fault, Job, Offered, Ports, Reported, Verdict};
+use crate::ports::{Cause, Failure, Fault, Job, Offered, Ports, Reported, Verdict};
 
-/// How often a verdict is reported before it is given up: with the pauses below about ten minutes.
-const REPORT_ATTEMPTS: u32 = 24;
+/// How often a job is claimed whose claims are not answered: with the pauses below about ten minutes.
+const CLAIMS: u32 = 24;
 
-/// The first pause between two reports; it doubles up to [`LONGEST_PAUSE`].
+/// The first pause between two claims or reports; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause between two reports.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause between two claims or reports.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What serving a job needs.
 pub(super) struct Serving {
     pub(super) ports: Ports,
+    pub(super) page: Arc<OwnPage>,
     pub(super) limits: Limits,
     pub(super) longest_hold: Duration,
     pub(super) stopping: CancellationToken,
 }
 
-/// Serves one offered job to its end.
-pub(super) async fn serve(serving: Serving, offered: Offered) {
-    let job = &offered.job;
+/// What every log line about the job tells.
+pub(super) fn span_of(job: &Job) -> Span {
     let (stage, service) = actions::subject(job);
-    let span = tracing::info_span!(
+    tracing::info_span!(
         "job",
         job = %job.id,
         action = %job.action,
@@ -41,27 +46,69 @@ pub(super) async fn serve(serving: Serving, offered: Offered) {
         stage = stage.map(tracing::field::display),
         service = service.map(tracing::field::display),
         version = tracing::field::Empty,
-    );
-    serving.serve(offered).instrument(span).await;
+    )
 }
 
 impl Serving {
-    async fn serve(&self, offered: Offered) {
-        let continued = offered.job.token.is_some();
-        let acknowledged = match self.ports.jobs.acknowledge(offered).await {
-            Ok(Some(acknowledged)) => acknowledged,
-            Ok(None) => {
-                tracing::debug!("the job is another worker's by now");
+    /// Serves one offered job to its end.
+    pub(super) async fn serve(&self, offered: Offered) {
+        let span = span_of(&offered.job);
+        let serving = async {
+            let Some(noted) = self.page.note(&offered.job.id).await else {
+                tracing::warn!("could not note the job in the journal, so did not take it; it will be offered again");
                 return;
+            };
+            if self.claim(&offered, &noted).await {
+                tracing::debug!(continued = offered.job.token.is_some(), "took the job");
+                self.play(&offered.job, &noted).await;
             }
-            Err(fault) => {
-                tracing::warn!(%fault, "could not acknowledge the job; it will be offered again");
-                return;
-            }
+            self.page.strike(&noted);
         };
-        tracing::debug!(continued, "took the job");
-        let verdict = self.decide(&acknowledged.job).await;
-        self.conclude(acknowledged, verdict).await;
+        serving.instrument(span).await;
+    }
+
+    /// Whether the job is to be played by us. Where an answer was lost, a later refusal may come from our own claim, so
+    /// the job is played: a story may be played twice, and CodePipeline takes one verdict. A job that is left, though,
+    /// would be left by everyone.
+    async fn claim(&self, offered: &Offered, noted: &Noted) -> bool {
+        let mut perhaps_ours = false;
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..CLAIMS {
+            match self.ports.jobs.acknowledge(offered).await {
+                Ok(true) => return true,
+                Ok(false) => {
+                    tracing::debug!(perhaps_ours, "the job is not ours by this claim");
+                    return perhaps_ours;
+                }
+                Err(fault @ Fault::Unavailable { .. }) => {
+                    tracing::warn!(%fault, "could not claim the job; trying again");
+                    perhaps_ours = true;
+                }
+                Err(fault) => {
+                    tracing::warn!(%fault, perhaps_ours, "could not claim the job; it will be offered again");
+                    return perhaps_ours;
+                }
+            }
+            if self.stopping.is_cancelled() || noted.lost.is_cancelled() {
+                break;
+            }
+            self.ports.clock.sleep(self.ports.dice.jittered(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        perhaps_ours
+    }
+
+    /// Plays one turn of the job's action and reports it, unless another worker takes the job over meanwhile.
+    pub(super) async fn play(&self, job: &Job, noted: &Noted) {
+        let playing = async {
+            let verdict = self.decide(job).await;
+            self.conclude(job, verdict).await;
+        };
+        tokio::select! {
+            biased;
+            () = noted.lost.cancelled() => tracing::info!("another worker has taken the job over; dropped it"),
+            () = playing => {}
+        }
     }
 
     async fn decide(&self, job: &Job) -> Verdict {
@@ -73,40 +120,36 @@ impl Serving {
         }
     }
 
-    /// Reports the verdict, again and again if it must be. The job is used up: it cannot be reported twice.
-    async fn conclude(&self, acknowledged: Acknowledged, verdict: Verdict) {
-        let job = acknowledged.job;
+    /// Reports the verdict, and if CodePipeline refuses it, that it did.
+    async fn conclude(&self, job: &Job, verdict: Verdict) {
         log(&verdict);
-        let Err(fault) = self.report(&job, &verdict).await else {
+        let Err(fault) = self.report(job, &verdict).await else {
             return;
         };
         let verdict = not_taken(&fault);
-        if let Err(fault) = self.report(&job, &verdict).await {
+        if let Err(fault) = self.report(job, &verdict).await {
             tracing::error!(%fault, "the verdict could not be reported; CodePipeline will time the action out");
         }
     }
 
-    /// Reports until CodePipeline takes the verdict, does not want it, or refuses it for good.
+    /// Reports until CodePipeline takes the verdict, does not want it, or refuses it for good. While there is no answer
+    /// it goes on: nobody else would ever report it. A worker that is stopped meanwhile leaves the job in the journal.
     async fn report(&self, job: &Job, verdict: &Verdict) -> Result<(), Fault> {
         let mut pause = FIRST_PAUSE;
-        let mut attempt = 1;
         loop {
-            let fault = match self.ports.jobs.report(&job.id, verdict).await {
+            match self.ports.jobs.report(&job.id, verdict).await {
                 Ok(Reported::Taken) => return Ok(()),
                 Ok(Reported::NotWanted) => {
                     tracing::info!("the job does not wait for a verdict any more; dropped it");
                     return Ok(());
                 }
-                Err(fault) => fault,
-            };
-            let passing = matches!(fault, Fault::Unavailable { .. });
-            if !passing || attempt == REPORT_ATTEMPTS {
-                return Err(fault);
+                Err(fault @ Fault::Unavailable { .. }) => {
+                    tracing::warn!(%fault, "could not report the verdict; trying again");
+                }
+                Err(fault) => return Err(fault),
             }
-            tracing::warn!(%fault, attempt, "could not report the verdict; trying again");
             self.ports.clock.sleep(self.ports.dice.jittered(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            attempt += 1;
         }
     }
 }
@@ -115,7 +158,7 @@ impl Serving {
 fn not_taken(fault: &Fault) -> Verdict {
     let cause = match fault {
         Fault::Denied { .. } => Cause::Denied,
-        Fault::Unavailable { .. } => Cause::Unavailable,
+        Fault::Unavailable { .. } | Fault::Outdated { .. } => Cause::Unavailable,
         Fault::Rejected { .. } => Cause::Misconfigured,
     };
     let message = format!(

@@ -67,7 +67,11 @@ against_ministack! {
         an_artifact_that_is_gone_is_told_apart
         an_artifact_is_stored_encrypted
         an_artifact_that_is_no_archive_is_refused;
+    journal:
+        a_page_is_seen_to_move
+        a_page_is_taken_over_by_one;
     run_records:
+        the_first_record_of_a_run_is_written_by_one
         a_record_is_read_as_it_was_written
         a_bundle_is_fetched_as_it_was_stored;
 }

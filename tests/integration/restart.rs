@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::queue::{self, Gate};
 use crate::slow;
-use crate::world::{PipelineOptions, World};
+use crate::world::{PipelineOptions, STATE_BUCKET, World};
 
 /// How long tests may take to begin.
 const SOON: Duration = Duration::from_secs(20);
@@ -28,6 +28,67 @@ async fn an_execution_goes_on_when_its_worker_was_killed_while_the_stack_was_mad
     assert_eq!(world.stacks().await, before, "the second worker made another stack");
     assert_eq!(outcome.action("Promote").variables["StackName"], before[0]);
     assert_eq!(world.stage().await.all_versions().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_job_that_a_killed_worker_held_is_gone_on_with_by_another() {
+    let mut world = queue::world(&[], &["--hold-seconds", "60", "--lease-seconds", "2"]).await;
+    let gate = Gate::closed(&world);
+    world.create_pipeline("slow", &PipelineOptions::service("slow")).await;
+    let execution = world.release("slow", &slow::source(&gate)).await;
+    slow::await_summary(&world, ("slow", &execution), "is being made").await;
+    await_page(&world, true).await;
+    world.workers[0].kill();
+    gate.open("stack");
+    world.start_worker();
+    let outcome = world.await_execution("slow", &execution).await;
+    outcome.succeeded();
+    assert!(world.workers[1].logged().contains("takes over the jobs"), "{}", world.logs());
+    assert_eq!(world.stacks().await.len(), 1);
+    await_page(&world, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_wakes_up_late_gives_up_the_jobs_that_were_taken_over() {
+    let mut world = queue::world(&[], &["--hold-seconds", "60", "--lease-seconds", "2"]).await;
+    let gate = Gate::closed(&world);
+    world.create_pipeline("slow", &PipelineOptions::service("slow")).await;
+    let execution = world.release("slow", &slow::source(&gate)).await;
+    slow::await_summary(&world, ("slow", &execution), "is being made").await;
+    await_page(&world, true).await;
+    world.workers[0].signal("STOP");
+    world.start_worker();
+    await_log(&world, 1, "takes over the jobs").await;
+    world.workers[0].signal("CONT");
+    await_log(&world, 0, "another worker has taken the job over").await;
+    gate.open("stack");
+    world.await_execution("slow", &execution).await.succeeded();
+    assert_eq!(world.stacks().await.len(), 1);
+    await_page(&world, false).await;
+}
+
+/// Waits until the worker has logged this.
+async fn await_log(world: &World, worker: usize, wanted: &str) {
+    let deadline = Instant::now() + SOON;
+    while !world.workers[worker].logged().contains(wanted) {
+        assert!(Instant::now() < deadline, "{wanted}\n{}", world.logs());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until there is a page of the journal, or none.
+async fn await_page(world: &World, wanted: bool) {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let listed = world.s3().list_objects_v2().bucket(STATE_BUCKET).send().await.expect("the state is listed");
+        let is_page = |key: &str| key.contains("journal/");
+        let page = listed.contents().iter().filter_map(|object| object.key()).any(is_page);
+        if page == wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{}", world.logs());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bluestage::clock::Clock;
-use bluestage::ports::{
-    Acknowledged, ActionKind, Credentials, ExecutionStatus, Fault, Job, JobId, Jobs, Offered, Reported, Verdict,
-};
+use bluestage::ports::{ActionKind, Credentials, ExecutionStatus, Fault, Job, JobId, Jobs, Offered, Reported, Verdict};
 use bluestage::release::Execution;
 
 use super::line::Line;
@@ -147,19 +145,26 @@ impl Jobs for MemoryJobs {
         self.line.call(format!("jobs.poll {action}"), || Ok(self.hand_out(action, free))).await
     }
 
-    async fn acknowledge(&self, offered: Offered) -> Result<Option<Acknowledged>, Fault> {
+    async fn acknowledge(&self, offered: &Offered) -> Result<bool, Fault> {
         let Offered { job, nonce } = offered;
         let name = format!("jobs.acknowledge {}", job.id);
         let effect = || {
             let mut queue = self.queue.lock().unwrap();
-            let newest = matches!(queue.status(&job.id), Some(Status::Offered(_, newest)) if *newest == nonce);
+            let newest = matches!(queue.status(&job.id), Some(Status::Offered(_, newest)) if newest == nonce);
             if newest {
                 queue.set(&job.id, Status::InProgress);
             }
             Ok(newest)
         };
-        let ours = self.line.call(name, effect).await?;
-        Ok(ours.then_some(Acknowledged { job }))
+        self.line.call(name, effect).await
+    }
+
+    async fn job(&self, id: &JobId) -> Result<Option<Job>, Fault> {
+        let effect = || {
+            let queue = self.queue.lock().unwrap();
+            Ok(queue.jobs.iter().find(|(job, _)| job.id == *id).map(|(job, _)| job.clone()))
+        };
+        self.line.call(format!("jobs.job {id}"), effect).await
     }
 
     async fn report(&self, job: &JobId, verdict: &Verdict) -> Result<Reported, Fault> {

@@ -7,7 +7,9 @@
 
 pub(crate) mod artifacts;
 pub(crate) mod clock;
+pub(crate) mod freezing;
 pub(crate) mod jobs;
+pub(crate) mod journal;
 pub(crate) mod line;
 pub(crate) mod records;
 pub(crate) mod release;
@@ -43,6 +45,7 @@ pub(crate) struct Memory {
     pub(crate) line: Arc<line::Line>,
     pub(crate) clock: Arc<clock::PausedClock>,
     pub(crate) jobs: Arc<jobs::MemoryJobs>,
+    pub(crate) journal: Arc<journal::MemoryJournal>,
     pub(crate) stages: Arc<stages::MemoryStages>,
     pub(crate) stacks: Arc<stacks::MemoryStacks>,
     pub(crate) artifacts: Arc<artifacts::MemoryArtifacts>,
@@ -66,6 +69,7 @@ impl Memory {
         let clock = Arc::new(clock::PausedClock::start());
         Self {
             jobs: Arc::new(jobs::MemoryJobs::new(Arc::clone(&line), clock.clone())),
+            journal: Arc::new(journal::MemoryJournal::new(Arc::clone(&line))),
             stages: Arc::new(stages::MemoryStages::new(Arc::clone(&line))),
             stacks: Arc::new(stacks::MemoryStacks::new(Arc::clone(&line))),
             artifacts: Arc::new(artifacts::MemoryArtifacts::new(Arc::clone(&line))),
@@ -101,6 +105,7 @@ impl Memory {
     pub(crate) fn ports(&self, machine: &'static str) -> Ports {
         Ports {
             jobs: self.jobs.clone(),
+            journal: self.journal.clone(),
             stages: self.stages.clone(),
             stacks: self.stacks.clone(),
             artifacts: self.artifacts.clone(),

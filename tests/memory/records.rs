@@ -58,6 +58,17 @@ impl RunRecords for MemoryRecords {
         self.line.call(format!("records.read {run}"), || Ok(self.record(run))).await
     }
 
+    async fn create(&self, _: &StageName, run: &RunId, record: &RunRecord) -> Result<bool, Fault> {
+        let effect = || {
+            let absent = self.record(run).is_none();
+            if absent {
+                self.note(run, record.beat, record.status.clone());
+            }
+            Ok(absent)
+        };
+        self.line.call(format!("records.create {run}"), effect).await
+    }
+
     async fn write(&self, _: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault> {
         let effect = || {
             self.note(run, record.beat, record.status.clone());

@@ -165,6 +165,9 @@ impl Machine {
         if self.runs().len() >= *self.places.lock().unwrap() {
             return Start::Full;
         }
+        if self.records.record(&spec.run).is_some() {
+            return Start::Elsewhere;
+        }
         let command = self.script.begin(&spec);
         let (alive, ended) = watch::channel(());
         let (records, clock) = (Arc::clone(&self.records), Arc::clone(&self.clock));

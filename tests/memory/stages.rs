@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bluestage::ports::{Etag, Fault, Stages, Stored, Written};
-use bluestage::release::{Stage, StageName, document};
+use bluestage::release::document::{self, DocumentError};
+use bluestage::release::{Stage, StageName};
 
 use super::line::Line;
 
@@ -84,6 +85,11 @@ impl MemoryStages {
         objects.bytes.insert(name.clone(), bytes.to_vec());
     }
 
+    /// Takes the document away.
+    pub(crate) fn forget(&self, name: &StageName) {
+        self.objects.lock().unwrap().bytes.remove(name);
+    }
+
     fn store(objects: &mut Objects, stage: &Stage) {
         let bytes = document::render(stage);
         objects.bytes.insert(stage.name.clone(), bytes);
@@ -135,10 +141,13 @@ impl Stages for MemoryStages {
             let etag = etag_of(bytes);
             match document::parse(stage, bytes) {
                 Ok(stage) => Ok(Some(Stored { stage, etag })),
-                Err(bad) => Err(Fault::Rejected {
-                    doing: format!("read the document of stage {stage}"),
-                    detail: bad.to_string(),
-                }),
+                Err(bad) => {
+                    let (doing, detail) = (format!("read the document of stage {stage}"), bad.to_string());
+                    Err(match bad {
+                        DocumentError::Newer { .. } => Fault::Outdated { doing, detail },
+                        _ => Fault::Rejected { doing, detail },
+                    })
+                }
             }
         };
         self.line.call(format!("stages.read {stage}"), effect).await

@@ -9,6 +9,7 @@ mod memory;
 
 mod crashes;
 mod deploy_blue;
+mod journal;
 mod promote;
 mod refused_deployments;
 mod run_isolated_tests;

@@ -81,12 +81,46 @@ async fn an_artifact_that_is_gone_or_refused_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_of_a_newer_bluestage_is_left_alone() {
+async fn a_document_of_a_newer_bluestage_is_left_to_a_worker_that_reads_it() {
+    let world = Memory::new();
+    world.stages.put(&stage_name(), br#"{"schema": 99}"#);
+    let orders = world.release("orders");
+    let Some(Verdict::Continue(waiting)) = world.turn(&orders.job(DEPLOY)).await else {
+        panic!("while one version of the worker replaces another, no job fails for it");
+    };
+    assert!(waiting.summary.as_str().contains("update this worker"), "{}", waiting.summary);
+    assert!(world.stages.history().is_empty(), "nothing is overwritten");
+    world.stages.forget(&stage_name());
+    orders.deploy().await.done();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_that_stays_too_new_fails_the_action_at_its_deadline() {
     let world = Memory::new();
     world.stages.put(&stage_name(), br#"{"schema": 99}"#);
     let failure = world.release("orders").deploy().await.failed();
+    assert_eq!(failure.cause, Cause::Unavailable);
     assert!(failure.message.as_str().contains("update this worker"), "{}", failure.message);
     assert!(world.stages.history().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_newer_bluestage_is_handed_on_as_it_came() {
+    let world = Memory::new();
+    let mut job = world.release("orders").job(DEPLOY);
+    let execution = &job.pipeline.execution.action_execution_id;
+    let deadline = 1_767_225_600 + 600; // ten minutes after the world began
+    let token = format!(r#"{{"schema":2,"execution":"{execution}","deadline":{deadline},"new":[]}}"#);
+    job.token = Some(token.clone());
+    let Some(Verdict::Continue(handed_on)) = world.turn(&job).await else {
+        panic!("a worker of that version goes on with it");
+    };
+    assert_eq!(handed_on.token.as_str(), token);
+    world.pass(Duration::from_secs(600)).await;
+    let Some(Verdict::Failed(failure)) = world.turn(&job).await else {
+        panic!("no such worker came");
+    };
+    assert!(failure.message.as_str().contains("newer bluestage"), "{}", failure.message);
 }
 
 #[tokio::test(start_paused = true)]

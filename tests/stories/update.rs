@@ -97,7 +97,7 @@ async fn every_write_grows_the_number_by_one_and_has_an_id_of_its_own() {
 #[tokio::test(start_paused = true)]
 async fn losing_every_race_for_a_minute_is_told_and_tried_again_not_failed() {
     let world = Memory::new();
-    for _ in 0..40 {
+    for _ in 0..120 {
         world.stages.conflict(Landed::No);
     }
     let played = world.release("orders").deploy().await;

@@ -22,6 +22,7 @@ pub(crate) fn settings(slots: usize) -> Settings {
         pacing: Pacing { busy: Duration::from_secs(1), idle: Duration::from_secs(10) },
         sweep_every: Duration::from_secs(60),
         failed_grace: GRACE,
+        lease: Duration::from_secs(30),
         stop_grace: Duration::from_secs(25),
     }
 }

@@ -124,6 +124,11 @@ fn explain(stop: &Stop) -> Why {
             format!("too many others changed stage {stage} at the same time"),
             "Retry the action.",
         ),
+        Stop::NewerToken { .. } => why(
+            Cause::Unavailable,
+            "a newer bluestage began this action, and no worker of that version went on with it in time",
+            "Update this worker, or retry the action.",
+        ),
         Stop::UnreadableToken => why(
             Cause::Bug,
             "the job continues one that this worker does not understand",
@@ -159,6 +164,7 @@ fn faulty(fault: &Fault) -> Why {
     match fault {
         Fault::Denied { .. } => why(Cause::Denied, because, "Grant the permission, then retry."),
         Fault::Unavailable { .. } => why(Cause::Unavailable, because, "Retry the action."),
+        Fault::Outdated { .. } => why(Cause::Unavailable, because, "Update this worker, then retry."),
         Fault::Rejected { .. } => {
             why(Cause::Misconfigured, because, "Mend what the service names, then release again.")
         }

@@ -15,6 +15,11 @@ pub(in crate::actions) fn trying_again(stop: &Stop) -> String {
     format!("Trying again: {}.", explain(stop).because)
 }
 
+/// That a job is left to a worker that understands it.
+pub(in crate::actions) fn waits_for_a_newer_worker() -> String {
+    "Waits for a worker of the newer version of bluestage that began this action.".to_owned()
+}
+
 /// The failure of an action whose story panicked.
 pub(in crate::actions) fn panicked(job: &Job, what: &str) -> String {
     format!(

@@ -7,6 +7,8 @@ mod offer;
 
 use async_trait::async_trait;
 use aws_sdk_codepipeline::Client;
+use aws_sdk_codepipeline::config::Builder;
+use aws_sdk_codepipeline::config::retry::RetryConfig;
 use aws_sdk_codepipeline::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_codepipeline::types::{JobStatus, PipelineExecutionStatus};
 
@@ -14,8 +16,7 @@ use self::offer::{Incomplete, Reading};
 use super::action_types;
 use super::fault::{Failed, fault, rejected};
 use crate::ports::{
-    Acknowledged, ActionKind, Cause, Credentials, ExecutionStatus, Failure, Fault, JobId, Jobs, Offered, Reported,
-    Verdict,
+    ActionKind, Cause, Credentials, ExecutionStatus, Failure, Fault, Job, JobId, Jobs, Offered, Reported, Verdict,
 };
 use crate::release::Execution;
 
@@ -47,10 +48,16 @@ impl Jobs for CodePipelineJobs {
         Ok(offers)
     }
 
-    async fn acknowledge(&self, offered: Offered) -> Result<Option<Acknowledged>, Fault> {
-        let Offered { job, nonce } = offered;
-        let ours = self.claim(&job.id, &nonce).await?;
-        Ok(ours.then_some(Acknowledged { job }))
+    async fn acknowledge(&self, offered: &Offered) -> Result<bool, Fault> {
+        self.claim(&offered.job.id, &offered.nonce).await
+    }
+
+    async fn job(&self, id: &JobId) -> Result<Option<Job>, Fault> {
+        match self.0.get_job_details().job_id(&id.0).send().await {
+            Ok(answer) => Ok(answer.job_details.and_then(offer::details)),
+            Err(error) if error.code() == Some("JobNotFoundException") => Ok(None),
+            Err(error) => Err(fault(format!("read job {id} anew"), &error)),
+        }
     }
 
     async fn report(&self, job: &JobId, verdict: &Verdict) -> Result<Reported, Fault> {
@@ -120,7 +127,10 @@ impl CodePipelineJobs {
     /// that it is someone else's, or nobody's any more (CodePipeline user guide, "Create and add a custom action").
     async fn claim(&self, job: &JobId, nonce: &str) -> Result<bool, Fault> {
         let request = self.0.acknowledge_job().job_id(&job.0).nonce(nonce);
-        match request.send().await {
+        // The SDK must not ask again by itself: it would hide that an answer was lost, and with it that a refusal of
+        // the second claim may come from the first.
+        let once = Builder::new().retry_config(RetryConfig::disabled());
+        match request.customize().config_override(once).send().await {
             Ok(answer) => Ok(answer.status == Some(JobStatus::InProgress)),
             Err(error) if is_someone_elses(&error) => Ok(false),
             Err(error) => Err(fault(format!("acknowledge job {job}"), &error)),

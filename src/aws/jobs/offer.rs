@@ -44,6 +44,21 @@ pub(super) fn read(action: ActionKind, told: told::Job) -> Reading {
     }
 }
 
+/// The job as `GetJobDetails` tells it; `None` where that is for no action of ours, or lacks something.
+pub(super) fn details(told: told::JobDetails) -> Option<Job> {
+    let id = JobId(given(told.id)?);
+    let data = told.data?;
+    let kind = data.action_type_id.as_ref()?;
+    let action = ActionKind::ALL.into_iter().find(|ours| ours.provider() == kind.provider)?;
+    match job(id.clone(), action, data) {
+        Ok(job) => Some(job),
+        Err(Lacks(lacks)) => {
+            tracing::error!(job = %id, lacks, "a job was read anew that cannot be worked on");
+            None
+        }
+    }
+}
+
 fn nothing() -> JobData {
     JobData::builder().build()
 }

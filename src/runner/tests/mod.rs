@@ -59,6 +59,14 @@ impl RunRecords for Memory {
         Ok(self.of(run).pop())
     }
 
+    async fn create(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<bool, Fault> {
+        let absent = self.of(run).is_empty();
+        if absent {
+            self.write(stage, run, record).await?;
+        }
+        Ok(absent)
+    }
+
     async fn write(&self, _: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault> {
         self.fail_perhaps()?;
         let mut written = self.written.lock().unwrap();

@@ -38,8 +38,8 @@ pub(crate) async fn a_job_is_ours_only_with_its_newest_nonce(canned: &Canned) {
     let aws = adapters(canned).await;
     let newest = offered(&aws).await;
     let stale = Offered { nonce: "stale".to_owned(), ..offered(&aws).await };
-    assert!(aws.jobs.acknowledge(stale).await.unwrap().is_none());
-    assert!(aws.jobs.acknowledge(newest).await.unwrap().is_some());
+    assert!(!aws.jobs.acknowledge(&stale).await.unwrap());
+    assert!(aws.jobs.acknowledge(&newest).await.unwrap());
 }
 
 pub(crate) async fn a_verdict_is_taken_once(canned: &Canned) {

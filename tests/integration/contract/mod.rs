@@ -2,6 +2,7 @@
 
 pub(crate) mod artifacts;
 pub(crate) mod jobs;
+pub(crate) mod journal;
 pub(crate) mod run_records;
 pub(crate) mod stacks;
 pub(crate) mod stages;

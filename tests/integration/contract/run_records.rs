@@ -29,6 +29,16 @@ fn ended() -> RunRecord {
     }
 }
 
+pub(crate) async fn the_first_record_of_a_run_is_written_by_one(sdk: &SdkConfig) {
+    let records = adapters(sdk).await.run_records;
+    let (stage, run) = place();
+    let of = |worker: &str| RunRecord { worker: worker.to_owned(), ..ended() };
+    assert!(records.create(&stage, &run, &of("a")).await.unwrap());
+    assert!(!records.create(&stage, &run, &of("b")).await.unwrap());
+    assert!(records.create(&stage, &run, &of("a")).await.unwrap(), "our own write, whose answer was lost");
+    assert_eq!(records.read(&stage, &run).await.unwrap(), Some(of("a")));
+}
+
 pub(crate) async fn a_record_is_read_as_it_was_written(sdk: &SdkConfig) {
     let records = adapters(sdk).await.run_records;
     let (stage, run) = place();

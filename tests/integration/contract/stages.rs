@@ -83,7 +83,7 @@ pub(crate) async fn a_document_of_a_newer_program_is_refused(sdk: &SdkConfig) {
     let put = object.key("blue/stages/test.json").body(newer.into()).send();
     put.await.expect("the document is stored");
     let refused = aws.stages.read(&test_stage()).await.unwrap_err();
-    assert!(matches!(refused, Fault::Rejected { .. }), "{refused:?}");
+    assert!(matches!(refused, Fault::Outdated { .. }), "{refused:?}");
     assert!(refused.to_string().contains("update this worker"));
 }
 

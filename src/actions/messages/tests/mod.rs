@@ -204,6 +204,7 @@ fn kind_of_stop(stop: &Stop) -> usize {
         Stop::Workspace(_) => 8,
         Stop::NotDrained { .. } => 9,
         Stop::RunsInvalid { .. } => 10,
+        Stop::NewerToken { .. } => 11,
         Stop::Refused(_) | Stop::TestsFailed(_) => usize::MAX,
     }
 }
@@ -213,7 +214,7 @@ fn no_stop_and_no_refusal_is_missing_on_the_page() {
     let kinds: BTreeSet<usize> = refusals().iter().map(kind).collect();
     assert_eq!(kinds, (0..22).collect());
     let kinds: BTreeSet<usize> = stops().iter().map(kind_of_stop).collect();
-    assert_eq!(kinds, (0..11).collect());
+    assert_eq!(kinds, (0..12).collect());
 }
 
 #[test]

@@ -215,6 +215,7 @@ pub(super) fn stops() -> Vec<Stop> {
         Stop::RunsInvalid { changed: vec!["stack/x (last changed at noon, before the tests at eleven)".to_owned()] },
         Stop::Contended(test_stage()),
         Stop::UnreadableToken,
+        Stop::NewerToken { deadline: 0 },
         Stop::Workspace(std::io::Error::other("no space left on device")),
     ];
     stops.extend(faults().map(Stop::Fault));

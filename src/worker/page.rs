@@ -1,0 +1,257 @@
+//! This worker's own page of the journal: a job is noted before it is claimed, and struck off after its verdict.
+//!
+//! One loop writes the page ([`OwnPage::keep`]); whoever changes what it should say wakes that loop. Changes that come
+//! while a write is under way go together into the next one. A write that finds somebody else's page there means that
+//! another worker took the jobs over: everything that is held under the page is then given up.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::ports::{Clock, Etag, Fault, JobId, Journal, Page, PageId, Ports};
+
+/// How long a job waits to be noted. One that cannot be noted is not claimed, and so offered again, about when this is
+/// over.
+const NOTING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a worker that ends waits for its page to be brought up to date. What stays on it costs the next worker a
+/// look at jobs that are answered.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause after a write that failed, when something waits to be written.
+const PAUSE_AFTER_A_FAULT: Duration = Duration::from_millis(500);
+
+/// Letters and digits of a worker's name: 60 bits, never the same twice.
+const NAME_LENGTH: usize = 12;
+
+/// This worker's page.
+pub(super) struct OwnPage {
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    beat_every: Duration,
+    /// This worker's name.
+    pub(super) worker: String,
+    state: Mutex<State>,
+    changed: Notify,
+    /// The newest revision that is stored.
+    written: watch::Sender<u64>,
+}
+
+struct State {
+    /// How many pages there were before this one.
+    number: u64,
+    /// In which state it is stored, if it is.
+    stored: Option<Etag>,
+    /// Whether a write was tried, which may have landed.
+    tried: bool,
+    beat: u64,
+    jobs: BTreeSet<JobId>,
+    /// Grows with every change of `jobs`.
+    revision: u64,
+    /// Cancelled when another worker has taken the jobs over.
+    lost: CancellationToken,
+}
+
+/// A job that stands on this worker's page.
+pub(super) struct Noted {
+    pub(super) job: JobId,
+    /// Cancelled when another worker has taken it over.
+    pub(super) lost: CancellationToken,
+}
+
+/// What a write is to bring about.
+struct Wanted {
+    id: PageId,
+    after: Option<Etag>,
+    page: Page,
+    revision: u64,
+    /// Whether there is something to take away once no job is left.
+    tried: bool,
+}
+
+impl OwnPage {
+    pub(super) fn new(ports: &Ports, beat_every: Duration) -> Self {
+        let state = State {
+            number: 1,
+            stored: None,
+            tried: false,
+            beat: 0,
+            jobs: BTreeSet::new(),
+            revision: 0,
+            lost: CancellationToken::new(),
+        };
+        Self {
+            journal: Arc::clone(&ports.journal),
+            clock: Arc::clone(&ports.clock),
+            beat_every,
+            worker: ports.dice.id(NAME_LENGTH),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            written: watch::channel(0).0,
+        }
+    }
+
+    /// Notes the job, and returns when that is stored; `None` when it could not be.
+    pub(super) async fn note(&self, job: &JobId) -> Option<Noted> {
+        let (noted, revision) = {
+            let mut state = self.lock();
+            state.jobs.insert(job.clone());
+            state.revision += 1;
+            (Noted { job: job.clone(), lost: state.lost.clone() }, state.revision)
+        };
+        self.changed.notify_one();
+        let mut written = self.written.subscribe();
+        tokio::select! {
+            biased;
+            () = noted.lost.cancelled() => None,
+            _ = written.wait_for(|written| *written >= revision) => Some(noted),
+            () = self.clock.sleep(NOTING_PATIENCE) => {
+                self.strike(&noted);
+                None
+            }
+        }
+    }
+
+    /// Takes the job off the page; nobody waits for that to be stored.
+    pub(super) fn strike(&self, noted: &Noted) {
+        if noted.lost.is_cancelled() {
+            return; // The page is another one by now.
+        }
+        let mut state = self.lock();
+        if state.jobs.remove(&noted.job) {
+            state.revision += 1;
+            self.changed.notify_one();
+        }
+    }
+
+    /// The present page's name.
+    pub(super) fn id(&self) -> PageId {
+        self.id_of(self.lock().number)
+    }
+
+    /// Whether the job stands on it.
+    pub(super) fn holds(&self, job: &JobId) -> bool {
+        self.lock().jobs.contains(job)
+    }
+
+    /// Keeps the stored page up to date, and moving while it holds jobs, until `over`.
+    pub(super) async fn keep(&self, over: &CancellationToken) {
+        let mut pause = self.beat_every;
+        loop {
+            tokio::select! {
+                () = over.cancelled() => break,
+                () = self.changed.notified() => {}
+                () = self.clock.sleep(pause) => {}
+            }
+            tokio::select! {
+                () = over.cancelled() => break,
+                next = self.store() => pause = next,
+            }
+        }
+        tokio::select! {
+            () = self.store_all() => {}
+            () = self.clock.sleep(LAST_PATIENCE) => {}
+        }
+    }
+
+    /// Brings the stored page up to date, however often that must be tried.
+    async fn store_all(&self) {
+        while *self.written.borrow() < self.lock().revision {
+            let pause = self.store().await;
+            if *self.written.borrow() < self.lock().revision {
+                self.clock.sleep(pause.min(PAUSE_AFTER_A_FAULT)).await;
+            }
+        }
+    }
+
+    /// Stores the page, and tells how long to wait until the next time.
+    async fn store(&self) -> Duration {
+        match self.try_to_store().await {
+            Ok(()) => self.beat_every,
+            Err(fault) => {
+                tracing::warn!(%fault, "could not bring this worker's page of the journal up to date");
+                PAUSE_AFTER_A_FAULT.min(self.beat_every)
+            }
+        }
+    }
+
+    async fn try_to_store(&self) -> Result<(), Fault> {
+        let wanted = self.wanted();
+        if wanted.page.jobs.is_empty() {
+            if wanted.tried {
+                self.journal.remove(&wanted.id).await?;
+                self.turn_over();
+            }
+            self.written.send_replace(wanted.revision);
+            return Ok(());
+        }
+        self.lock().tried = true;
+        let written = self.journal.write(&wanted.id, &wanted.page, wanted.after.as_ref()).await?;
+        match written {
+            Some(etag) => {
+                self.is_stored(etag, wanted.page.beat);
+                self.written.send_replace(wanted.revision);
+            }
+            None => self.find_out(&wanted.id).await?,
+        }
+        Ok(())
+    }
+
+    /// Something else stands there than was expected: our own write whose answer was lost, or another worker's.
+    async fn find_out(&self, id: &PageId) -> Result<(), Fault> {
+        match self.journal.read(id).await? {
+            Some((page, etag)) if page.worker == self.worker => self.is_stored(etag, page.beat),
+            _ => self.lose(),
+        }
+        self.changed.notify_one(); // What is wanted is not stored yet.
+        Ok(())
+    }
+
+    fn wanted(&self) -> Wanted {
+        let state = self.lock();
+        Wanted {
+            id: self.id_of(state.number),
+            after: state.stored.clone(),
+            page: Page { worker: self.worker.clone(), beat: state.beat + 1, jobs: state.jobs.clone() },
+            revision: state.revision,
+            tried: state.tried,
+        }
+    }
+
+    fn is_stored(&self, etag: Etag, beat: u64) {
+        let mut state = self.lock();
+        state.stored = Some(etag);
+        state.beat = beat;
+    }
+
+    /// The page is gone; the next one has another name.
+    fn turn_over(&self) {
+        let mut state = self.lock();
+        state.number += 1;
+        (state.stored, state.tried, state.beat) = (None, false, 0);
+    }
+
+    /// The jobs are another worker's.
+    fn lose(&self) {
+        tracing::warn!("another worker has taken this worker's jobs over, because it was silent for too long");
+        let lost = {
+            let mut state = self.lock();
+            state.jobs.clear();
+            std::mem::take(&mut state.lost)
+        };
+        lost.cancel();
+        self.turn_over();
+    }
+
+    fn id_of(&self, number: u64) -> PageId {
+        PageId(format!("{}-{number}", self.worker))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing can panic while it is held that leaves it half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,74 @@
+//! The journal in memory: pages changed by conditional writes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bluestage::ports::{Etag, Fault, Journal, Page, PageId};
+
+use super::line::Line;
+
+#[derive(Default)]
+struct Pages {
+    pages: BTreeMap<PageId, (Page, Etag)>,
+    /// Every page that ever was, to see that no name is used again.
+    removed: Vec<PageId>,
+    writes: u64,
+}
+
+/// Pages in memory.
+pub(crate) struct MemoryJournal {
+    line: Arc<Line>,
+    pages: Mutex<Pages>,
+}
+
+impl MemoryJournal {
+    pub(crate) fn new(line: Arc<Line>) -> Self {
+        Self { line, pages: Mutex::default() }
+    }
+
+    /// Every page as it is.
+    pub(crate) fn now(&self) -> Vec<Page> {
+        self.pages.lock().unwrap().pages.values().map(|(page, _)| page.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn pages(&self) -> Result<Vec<(PageId, Etag)>, Fault> {
+        let effect = || {
+            let pages = self.pages.lock().unwrap();
+            Ok(pages.pages.iter().map(|(id, (_, etag))| (id.clone(), etag.clone())).collect())
+        };
+        self.line.call("journal.pages".to_owned(), effect).await
+    }
+
+    async fn read(&self, id: &PageId) -> Result<Option<(Page, Etag)>, Fault> {
+        self.line.call(format!("journal.read {id}"), || Ok(self.pages.lock().unwrap().pages.get(id).cloned())).await
+    }
+
+    async fn write(&self, id: &PageId, page: &Page, after: Option<&Etag>) -> Result<Option<Etag>, Fault> {
+        let effect = || {
+            let mut pages = self.pages.lock().unwrap();
+            if pages.pages.get(id).map(|(_, etag)| etag) != after {
+                return Ok(None);
+            }
+            assert!(!pages.removed.contains(id), "page {id} is used again");
+            pages.writes += 1;
+            let etag = Etag(format!("\"{}\"", pages.writes));
+            pages.pages.insert(id.clone(), (page.clone(), etag.clone()));
+            Ok(Some(etag))
+        };
+        self.line.call(format!("journal.write {id}"), effect).await
+    }
+
+    async fn remove(&self, id: &PageId) -> Result<(), Fault> {
+        let effect = || {
+            let mut pages = self.pages.lock().unwrap();
+            pages.pages.remove(id);
+            pages.removed.push(id.clone());
+            Ok(())
+        };
+        self.line.call(format!("journal.remove {id}"), effect).await
+    }
+}
