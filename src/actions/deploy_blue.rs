@@ -7,24 +7,22 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::properties::DeployBlue;
+use super::removal::{FIRST_LOOK, LONGEST_LOOK, NOTHING_MADE_YET, Removed};
 use super::resolve::Sources;
-use super::retire::{FIRST_LOOK, LONGEST_LOOK, NOTHING_MADE_YET, Retired, retire};
+use super::retire::retire;
 use super::stop::Stop;
 use super::template::{Ingredients, gather};
 use super::values::wired_to;
 use super::workspace::Workspace;
-use super::{Standing, Turn, messages};
-use crate::ports::{Done, ReadyStack, StackSpec, StackState, Text, Verdict};
+use super::{Standing, Turn, messages, tags};
+use crate::ports::{Deletion, Done, ReadyStack, StackSpec, StackState, Text, Verdict};
 use crate::release::{
-    BlueReady, BlueRequest, Execution, Refusal, StackRef, Stage, StageName, Version, VersionId, VersionRef,
+    BlueReady, BlueRequest, Refusal, StackRef, Stage, Version, VersionId, VersionRef,
 };
 
 /// How long a version may take from its beginning to going live before it is given up and its pins end: longer than
 /// a day's approval, shorter than anybody would miss.
 const VERSION_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
-
-/// Tags that every stack of a version carries.
-const TAG_PREFIX: &str = "bluestage:";
 
 /// The version that this action execution makes.
 struct Blue {
@@ -78,14 +76,14 @@ pub(super) async fn give_up(turn: &mut Turn<'_>, stop: &Stop) {
     let nothing_made =
         turn.carried.stack_id.is_none() && matches!(turn.ports.stacks.read(&stack).await, Ok(StackState::Absent));
     let removed = match given_up {
-        Ok(_) => retire(turn.ports, &properties.stage, &of, turn.hold).await,
+        Ok(_) => retire((turn.ports, &properties.stage), &of, Deletion::Whole, turn.hold).await,
         Err(stop) => Err(stop),
     };
     let stack = stack.name;
     turn.standing = match removed {
-        Ok(Retired::Gone) if nothing_made => Standing::Untouched,
-        Ok(Retired::Gone) => Standing::Removed(stack),
-        Ok(Retired::Going | Retired::Stuck(_)) => Standing::BeingRemoved(stack),
+        Ok(Removed::Gone) if nothing_made => Standing::Untouched,
+        Ok(Removed::Gone | Removed::Forced(_)) => Standing::Removed(stack),
+        Ok(Removed::Going | Removed::Stuck(_)) => Standing::BeingRemoved(stack),
         Err(stop) => {
             tracing::warn!(?stop, "could not take the stack away; the sweep will");
             Standing::BeingRemoved(stack)
@@ -234,22 +232,11 @@ fn spec_of(turn: &Turn<'_>, properties: &DeployBlue, version: &Version) -> Stack
         stage: properties.stage.clone(),
         template: String::new(),
         parameters: BTreeMap::new(),
-        tags: tags(&properties.stage, &of, execution),
+        tags: tags::of(turn, &properties.stage, &of),
         capabilities: properties.capabilities.clone(),
         role_arn: properties.role_arn.clone(),
         request_token: format!("bluestage-{}", execution.action_execution_id),
     }
-}
-
-/// The tags by which a stack tells whose it is.
-pub(super) fn tags(stage: &StageName, of: &VersionRef, execution: &Execution) -> BTreeMap<String, String> {
-    let tags = [
-        ("stage", stage.to_string()),
-        ("service", of.service.to_string()),
-        ("version", of.version.to_string()),
-        ("execution", execution.execution_id.clone()),
-    ];
-    tags.into_iter().map(|(name, value)| (format!("{TAG_PREFIX}{name}"), value)).collect()
 }
 
 /// The revision of the artifact that the template comes from.

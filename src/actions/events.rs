@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::retire::{FIRST_LOOK, LONGEST_LOOK};
+use super::removal::{FIRST_LOOK, LONGEST_LOOK};
 use super::stop::Stop;
 use super::template::GREEN_DEPLOYMENT;
 use super::{Hold, seconds, update};

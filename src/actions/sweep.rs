@@ -2,17 +2,23 @@
 //!
 //! One worker at a time is enough, but two are harmless: every step is a transition that may be applied twice, and a
 //! stack is deleted only after the document that shows it unreachable says `Retiring`.
+//!
+//! Every now and then it also looks for stacks that no document knows, see [`super::orphans`].
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use super::events::{Switchboard, is_handed_to};
-use super::retire::{Retired, retire};
+use super::removal::{Removed, remove};
+use super::retire::retire;
 use super::stop::Stop;
-use super::{Hold, messages, seconds, update};
-use crate::ports::{ExecutionStatus, Ports, StackState};
+use super::{Hold, messages, orphans, seconds, update};
+use crate::ports::{Deletion, ExecutionStatus, Ports};
 use crate::release::{Execution, StageName, Version, VersionRef};
+
+/// How often a sweeper looks for orphans: that takes calls of which the whole account has few, and they are rare.
+const ORPHANS_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// What a sweep has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +31,12 @@ pub struct Swept {
     pub going: Vec<VersionRef>,
     /// Versions whose stacks could not be deleted, each with why.
     pub stuck: Vec<(VersionRef, String)>,
+    /// Stacks that no document knew and that are gone.
+    pub orphans: Vec<String>,
+    /// Stacks that no document knows and that are still there, each with why.
+    pub orphans_left: Vec<(String, String)>,
+    /// What of stacks that were deleted by force stays, each in a sentence.
+    pub left_behind: Vec<String>,
     /// What went wrong otherwise, each in a sentence; the next sweep tries again.
     pub troubles: Vec<String>,
 }
@@ -36,13 +48,29 @@ pub struct Sweeper {
     failed_grace: Duration,
     /// Pipeline execution id to the time on this machine's clock at which it was first seen failed.
     failed_since: Mutex<HashMap<String, Duration>>,
+    /// How far it goes in deleting.
+    most: Deletion,
+    /// When it looked for orphans last, on this machine's clock.
+    orphans_sought: Mutex<Option<Duration>>,
 }
 
 impl Sweeper {
     /// A sweeper that keeps the blue of a failed pipeline execution for `failed_grace`.
     #[must_use]
     pub fn new(failed_grace: Duration) -> Self {
-        Self { failed_grace, failed_since: Mutex::default() }
+        Self {
+            failed_grace,
+            failed_since: Mutex::default(),
+            most: Deletion::Whole,
+            orphans_sought: Mutex::default(),
+        }
+    }
+
+    /// The same, and it deletes what a worker leaves to a person: stacks whose deletion fails, without what cannot be
+    /// deleted, and the stacks of a stage that has no document.
+    #[must_use]
+    pub fn by_force(self) -> Self {
+        Self { most: Deletion::Forced, ..self }
     }
 
     /// Sweeps every stage once. What goes wrong about one version or one stage keeps no other from being swept: a
@@ -58,6 +86,11 @@ impl Sweeper {
             if let Err(stop) = self.sweep_stage(ports, &name, (hold, &mut swept)).await {
                 swept.troubles.push(messages::sweep_trouble(&stop));
             }
+        }
+        if self.is_to_seek_orphans(ports)
+            && let Err(stop) = self.take_orphans_away(ports, hold, &mut swept).await
+        {
+            swept.troubles.push(messages::sweep_trouble(&stop));
         }
         Ok(swept)
     }
@@ -82,6 +115,7 @@ impl Sweeper {
             }
             plan.extend(then.unreachable().iter().map(|of| format!("{name}: retire {of}: nobody can reach it")));
         }
+        plan.extend(self.plan_for_orphans(ports).await.map_err(told)?);
         if plan.is_empty() {
             plan.push("Nothing to do.".to_owned());
         }
@@ -107,14 +141,18 @@ impl Sweeper {
         if let Err(stop) = self.settle_events(ports, name, hold).await {
             swept.troubles.push(messages::sweep_trouble(&stop));
         }
-        if let Err(stop) = take_leftovers_away(ports, name, hold).await {
+        if let Err(stop) = self.take_leftovers_away(ports, name, (hold, swept)).await {
             swept.troubles.push(messages::sweep_trouble(&stop));
         }
         for of in update::read(ports, name).await?.unreachable() {
-            match retire(ports, name, &of, hold).await {
-                Ok(Retired::Gone) => swept.retired.push(of),
-                Ok(Retired::Going) => swept.going.push(of),
-                Ok(Retired::Stuck(why)) => swept.stuck.push((of, why)),
+            match retire((ports, name), &of, self.most, hold).await {
+                Ok(Removed::Gone) => swept.retired.push(of),
+                Ok(Removed::Forced(why)) => {
+                    swept.left_behind.push(messages::left_behind(&of.stack_name(name), &why));
+                    swept.retired.push(of);
+                }
+                Ok(Removed::Going) => swept.going.push(of),
+                Ok(Removed::Stuck(why)) => swept.stuck.push((of, why)),
                 // Somebody has come to need it, or another sweep was faster.
                 Err(Stop::Refused(_)) => {}
                 Err(stop) => swept.troubles.push(messages::sweep_trouble(&stop)),
@@ -189,18 +227,70 @@ impl Sweeper {
             failed_since.remove(&execution.execution_id);
         }
     }
-}
 
-/// Deletes the stacks that updates left over, and forgets those that are gone.
-async fn take_leftovers_away(ports: &Ports, name: &StageName, hold: &Hold) -> Result<(), Stop> {
-    for (of, stack) in update::read(ports, name).await?.leftovers() {
-        match ports.stacks.read(&stack).await? {
-            StackState::Absent => {
-                update::update_within(hold, (ports, name), |stage| stage.forget_leftover(&of)).await?;
+    /// Deletes the stacks that updates left over, and forgets those that are gone.
+    async fn take_leftovers_away(
+        &self,
+        ports: &Ports,
+        name: &StageName,
+        (hold, swept): (&Hold, &mut Swept),
+    ) -> Result<(), Stop> {
+        for (of, stack) in update::read(ports, name).await?.leftovers() {
+            match remove(ports, &stack, self.most, hold).await? {
+                Removed::Going => continue,
+                Removed::Stuck(why) => {
+                    swept.troubles.push(messages::leftover_stuck(&stack.name, &why));
+                    continue;
+                }
+                Removed::Forced(why) => swept.left_behind.push(messages::left_behind(&stack.name, &why)),
+                Removed::Gone => {}
             }
-            StackState::InProgress { .. } => {}
-            StackState::Ready(_) | StackState::Failed { .. } => ports.stacks.delete(&stack).await?,
+            update::update_within(hold, (ports, name), |stage| stage.forget_leftover(&of)).await?;
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Tells whether it is time for that, and that it is done now.
+    fn is_to_seek_orphans(&self, ports: &Ports) -> bool {
+        let now = ports.clock.elapsed();
+        let Ok(mut sought) = self.orphans_sought.lock() else {
+            return false;
+        };
+        let is_time = sought.is_none_or(|last| now.saturating_sub(last) >= ORPHANS_EVERY);
+        if is_time {
+            *sought = Some(now);
+        }
+        is_time
+    }
+
+    /// Deletes the stacks that no document knows.
+    async fn take_orphans_away(&self, ports: &Ports, hold: &Hold, swept: &mut Swept) -> Result<(), Stop> {
+        let found = orphans::find(ports, self.most).await?;
+        for orphan in found.orphans {
+            let name = orphan.stack.name.clone();
+            match orphans::take_away(ports, &orphan, self.most, hold).await {
+                Ok(Removed::Gone) => swept.orphans.push(name),
+                Ok(Removed::Forced(why)) => {
+                    swept.left_behind.push(messages::left_behind(&name, &why));
+                    swept.orphans.push(name);
+                }
+                Ok(Removed::Going) => swept.orphans_left.push((name, messages::still_being_deleted())),
+                Ok(Removed::Stuck(why)) => swept.orphans_left.push((name, messages::not_deleted(&why))),
+                Err(stop) => swept.troubles.push(messages::sweep_trouble(&stop)),
+            }
+        }
+        let left = found.left.into_iter().filter(|(_, why)| why.needs_a_person());
+        swept.orphans_left.extend(left.map(|(found, why)| (found.stack.name, messages::left(&why))));
+        Ok(())
+    }
+
+    async fn plan_for_orphans(&self, ports: &Ports) -> Result<Vec<String>, Stop> {
+        let found = orphans::find(ports, self.most).await?;
+        let mut plan: Vec<String> =
+            found.orphans.iter().map(|orphan| messages::orphan_to_go(&orphan.stack.name)).collect();
+        let left = found.left.iter();
+        plan.extend(left.map(|(left, why)| format!("leave stack {}: {}", left.stack.name, messages::left(why))));
+        plan.extend(found.elsewhere.iter().map(|(place, count)| messages::elsewhere(place, *count)));
+        Ok(plan)
+    }
 }

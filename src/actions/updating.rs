@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::properties::{FixedStack, Promote};
-use super::retire::{FIRST_LOOK, LONGEST_LOOK};
+use super::removal::{FIRST_LOOK, LONGEST_LOOK};
 use super::stop::Stop;
 use super::template::{GREEN_DEPLOYMENT, digest};
-use super::{Turn, hand_over, messages};
+use super::{Turn, hand_over, messages, tags};
 use crate::ports::{MadeFrom, ReadyStack, StackSpec, StackState};
 use crate::release::{Promotion, Refusal, StackRef, Stage, Updated, Version, VersionRef};
 
@@ -58,7 +58,7 @@ async fn spec_of(
         stage: properties.stage.clone(),
         template,
         parameters: given,
-        tags: super::deploy_blue::tags(&properties.stage, of, execution),
+        tags: tags::of(turn, &properties.stage, of),
         capabilities: fixed.capabilities.clone(),
         role_arn: fixed.role_arn.clone(),
         request_token: format!("bluestage-{}", execution.action_execution_id),

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Every stack carries the place in a tag, and a tag's value has at most so many characters (CloudFormation API
+/// reference, `Tag`).
+const MOST_CHARACTERS: usize = 256;
+
 /// A place in S3, written `s3://bucket` or `s3://bucket/prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateLocation {
@@ -49,6 +53,9 @@ impl FromStr for StateLocation {
             return Err(bad(
                 "each step of the prefix must hold only letters, digits and any of - _ . = and must not be . or ..",
             ));
+        }
+        if given.len() > MOST_CHARACTERS {
+            return Err(bad("it is longer than the 256 characters that a tag can hold"));
         }
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
@@ -108,6 +115,7 @@ mod tests {
             "s3://team-state/../x",
             "s3://team-state/a b",
             "s3://team-state/a?b",
+            &format!("s3://team-state/{}", "x".repeat(256)),
         ] {
             let refused = given.parse::<StateLocation>().unwrap_err().to_string();
             assert!(refused.contains("s3://bucket/prefix"), "{given}: {refused}");

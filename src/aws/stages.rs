@@ -53,6 +53,10 @@ impl Stages for StageObjects {
         let found = self.0.list(FOLDER, "list the stages").await?;
         Ok(found.into_iter().filter_map(|(name, _)| stage_of(&name)).collect())
     }
+
+    fn place(&self) -> String {
+        self.0.location.to_string()
+    }
 }
 
 /// The stage whose document has this name. Whatever else lies in the folder is none of ours.

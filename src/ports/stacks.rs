@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::fault::Fault;
-use crate::release::{Outputs, StackRef, StageName};
+use crate::release::{Moment, Outputs, StackRef, StageName};
 
 /// The parameters that a template declares, each with whether it has a default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,6 +87,39 @@ pub enum Changing {
     Nothing,
 }
 
+/// How a stack is to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// With everything that is in it, or not at all.
+    Whole,
+    /// Without the resources that could not be deleted before: they stay, in no stack. Only for a stack whose deletion
+    /// has failed.
+    Forced,
+}
+
+/// Whether a deletion has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Deleting {
+    /// It has, or there is nothing to delete.
+    Begun,
+    /// Somebody has protected the stack against it.
+    Protected,
+}
+
+/// A stack that carries certain tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaggedStack {
+    /// The stack, with its id.
+    pub stack: StackRef,
+    /// Those tags.
+    pub tags: BTreeMap<String, String>,
+    /// When its making began, as CloudFormation tells it.
+    pub made_at: Option<Moment>,
+    /// What is being done to it, in CloudFormation's word, if something is.
+    pub doing: Option<String>,
+}
+
 /// How a stack stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StackState {
@@ -134,5 +167,12 @@ pub trait Stacks: Send + Sync {
     async fn set_parameter(&self, stack: &StackRef, change: &ParameterChange) -> Result<Changing, Fault>;
 
     /// Begins to delete the stack; by its id when that is known. A stack that is not there is no fault.
-    async fn delete(&self, stack: &StackRef) -> Result<(), Fault>;
+    async fn delete(&self, stack: &StackRef, how: Deletion) -> Result<Deleting, Fault>;
+
+    /// Every stack that carries a tag whose name begins so, but for those inside of another stack. It looks at all
+    /// stacks of the account and region, so it is not to be asked often.
+    async fn tagged(&self, prefix: &str) -> Result<Vec<TaggedStack>, Fault>;
+
+    /// How many stacks this account may have in this region, if CloudFormation tells.
+    async fn account_limit(&self) -> Result<Option<usize>, Fault>;
 }

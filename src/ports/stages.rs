@@ -40,4 +40,7 @@ pub trait Stages: Send + Sync {
 
     /// The name of every stage that has a document.
     async fn names(&self) -> Result<Vec<StageName>, Fault>;
+
+    /// Where the documents are kept: what tells one bluestage of an account from another.
+    fn place(&self) -> String;
 }

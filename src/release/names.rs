@@ -138,6 +138,15 @@ pub struct VersionRef {
     pub version: VersionId,
 }
 
+impl VersionRef {
+    /// The name of the stack of its own that this version gets in this stage. As a version's name is never given
+    /// twice, this is not either.
+    #[must_use]
+    pub fn stack_name(&self, stage: &StageName) -> String {
+        format!("{stage}-{}-{}", self.service, self.version)
+    }
+}
+
 impl fmt::Display for VersionRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.service, self.version)

@@ -53,6 +53,12 @@ fn log(swept: &Swept) {
     for (of, why) in &swept.stuck {
         tracing::warn!(service = %of.service, version = %of.version, %why, "the stack could not be deleted");
     }
+    for stack in &swept.orphans {
+        tracing::info!(%stack, "the sweep deleted a stack that no stage document knew");
+    }
+    for (stack, why) in &swept.orphans_left {
+        tracing::info!(%stack, %why, "a stack that no stage document knows is left");
+    }
     for why in &swept.troubles {
         tracing::warn!(%why, "something could not be swept; the next sweep tries again");
     }

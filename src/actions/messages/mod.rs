@@ -1,14 +1,16 @@
 //! Every sentence that a person reads in the CodePipeline console: failures here, refusals in `refusals.rs`, progress and
-//! success in `progress.rs`.
+//! success in `progress.rs`; what the sweep says in `sweeping.rs`.
 //!
 //! A failure says what did not happen, why, what to do, and how things stand now; in this order, because the console
 //! shows the beginning first.
 
 mod progress;
 mod refusals;
+mod sweeping;
 
 pub(super) use progress::*;
 use refusals::refused;
+pub(super) use sweeping::*;
 
 use super::stop::{FailedRun, Stop};
 use super::{Standing, properties};

@@ -176,11 +176,6 @@ pub(in crate::actions) fn waits_its_turn(refusal: &Refusal) -> String {
     because
 }
 
-/// What went wrong while a stage was swept, for the worker's log.
-pub(in crate::actions) fn sweep_trouble(stop: &Stop) -> String {
-    explain(stop).because
-}
-
 /// Why nothing was switched back.
 pub(in crate::actions) fn not_switched_back(stop: &Stop) -> String {
     told("nothing was switched back", stop)

@@ -2,9 +2,11 @@
 //!
 //! [`status`] says what each status means, [`change_set`] how a stack is made, [`apply`] how a fixed one is brought to
 //! what was tested, [`events`] why one failed, [`parameter`] how one is changed,
-//! [`template`] how a template gets there. This file puts them together. `DescribeStacks` is answered about five times
-//! a second for a whole account, so it is asked for one stack at a time, and never without a name.
+//! [`template`] how a template gets there, [`account`] what all stacks together tell. This file puts them together.
+//! `DescribeStacks` is answered about five times a second for a whole account, so it is asked for one stack at a time, and
+//! only by [`account`] without a name.
 
+mod account;
 mod apply;
 mod change_set;
 mod events;
@@ -15,14 +17,15 @@ mod template;
 use async_trait::async_trait;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::primitives::DateTimeFormat;
-use aws_sdk_cloudformation::types::{Stack, StackStatus};
+use aws_sdk_cloudformation::types::{DeletionMode, Stack, StackStatus};
 
 use self::change_set::{ChangeSet, Progress, Purpose};
 use self::status::{Standing, standing};
 use super::fault::{fault, rejected, says, unavailable};
 use super::state_bucket::StateBucket;
 use crate::ports::{
-    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
+    Changing, Declared, Deleting, Deletion, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec,
+    StackState, Stacks, TaggedStack,
 };
 use crate::release::{Outputs, StackRef};
 
@@ -83,11 +86,17 @@ impl Stacks for CloudFormationStacks {
         }
     }
 
-    async fn delete(&self, stack: &StackRef) -> Result<(), Fault> {
+    async fn delete(&self, stack: &StackRef, how: Deletion) -> Result<Deleting, Fault> {
         let name = key(stack);
-        match self.client.delete_stack().stack_name(name).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if says(&error, "ValidationError", "does not exist") => Ok(()),
+        let request = self.client.delete_stack().stack_name(name);
+        let request = match how {
+            Deletion::Whole => request,
+            Deletion::Forced => request.deletion_mode(DeletionMode::ForceDeleteStack),
+        };
+        match request.send().await {
+            Ok(_) => Ok(Deleting::Begun),
+            Err(error) if says(&error, "ValidationError", "does not exist") => Ok(Deleting::Begun),
+            Err(error) if says(&error, "ValidationError", "TerminationProtection") => Ok(Deleting::Protected),
             Err(error) => {
                 let refused = fault(format!("delete stack {name}"), &error);
                 Err(if says(&error, "ValidationError", "while in status") {
@@ -97,6 +106,14 @@ impl Stacks for CloudFormationStacks {
                 })
             }
         }
+    }
+
+    async fn tagged(&self, prefix: &str) -> Result<Vec<TaggedStack>, Fault> {
+        account::tagged(&self.client, prefix).await
+    }
+
+    async fn account_limit(&self) -> Result<Option<usize>, Fault> {
+        account::limit(&self.client).await
     }
 }
 

@@ -79,11 +79,10 @@ impl Stage {
         });
         let ordinal = service.next_ordinal;
         let id = VersionId::new(ordinal, &request.execution.action_execution_id);
-        let stack_name = format!("{stage}-{}-{id}", request.service);
+        let of = of(request, &id);
+        let stack_name = of.stack_name(&stage);
         service.next_ordinal += 1;
         service.versions.insert(id.clone(), new_version(request, ordinal, &id, (stack_name, view, wiring)));
-
-        let of = of(request, &id);
         self.reserve_if_it_keeps_losing(&of, request.at);
         self.note(request.at, &of, "began", &request.execution.execution_id);
         Ok(id)

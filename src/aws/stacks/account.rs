@@ -1,0 +1,116 @@
+//! What only a look at the whole account tells: the stacks that carry certain tags, and how many there may be.
+//!
+//! `ListStacks` tells no tags, so this is the one `DescribeStacks` without a name. It comes in pages of up to 1 MB, some
+//! hundred stacks each (API reference, `DescribeStacks`): 2,000 stacks take about twenty of the calls of which
+//! CloudFormation answers five a second to the whole account.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::{Stack, StackStatus};
+
+use super::id_of;
+use super::status::{Standing, standing};
+use crate::aws::fault::fault;
+use crate::ports::{Fault, TaggedStack};
+use crate::release::StackRef;
+
+/// The limit's name (API reference, `AccountLimit`).
+const STACK_LIMIT: &str = "StackLimit";
+
+/// Every stack with such a tag.
+pub(super) async fn tagged(client: &Client, prefix: &str) -> Result<Vec<TaggedStack>, Fault> {
+    let mut pages = client.describe_stacks().into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault("look at all stacks of the account", &error))?;
+        found.extend(page.stacks().iter().filter_map(|stack| with_tags(stack, prefix)));
+    }
+    Ok(found)
+}
+
+/// A stack inside of another one has that one's tags, and goes with it.
+fn with_tags(stack: &Stack, prefix: &str) -> Option<TaggedStack> {
+    let pairs = stack.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
+    let tags: BTreeMap<String, String> = pairs.filter(|(name, _)| name.starts_with(prefix)).collect();
+    if tags.is_empty() || stack.parent_id().is_some() || stack.root_id().is_some() {
+        return None;
+    }
+    let status = stack.stack_status()?;
+    let made_at = stack.creation_time().and_then(|at| u64::try_from(at.secs()).ok());
+    Some(TaggedStack {
+        stack: StackRef { name: stack.stack_name()?.to_owned(), id: Some(id_of(stack)), changed_at: None },
+        tags,
+        made_at,
+        doing: is_at_work(status)?.then(|| status.as_str().to_owned()),
+    })
+}
+
+/// Whether CloudFormation is at work on a stack of this status; nothing for one that is gone.
+fn is_at_work(status: &StackStatus) -> Option<bool> {
+    match standing(status) {
+        Standing::Moving | Standing::Leaving => Some(true),
+        // Nothing will happen by itself to one that waits for its change set to be executed.
+        Standing::Waiting | Standing::Usable | Standing::Broken => Some(false),
+        Standing::Gone => None,
+    }
+}
+
+/// How many stacks this account may have in this region, if it is told.
+pub(super) async fn limit(client: &Client) -> Result<Option<usize>, Fault> {
+    let mut pages = client.describe_account_limits().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault("ask how many stacks this account may have", &error))?;
+        let limit = page.account_limits().iter().find(|limit| limit.name() == Some(STACK_LIMIT));
+        if let Some(most) = limit.and_then(|limit| limit.value()) {
+            return Ok(usize::try_from(most).ok());
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudformation::primitives::DateTime;
+    use aws_sdk_cloudformation::types::Tag;
+
+    use super::*;
+
+    fn stack(status: StackStatus) -> aws_sdk_cloudformation::types::builders::StackBuilder {
+        let tag = |key: &str| Tag::builder().key(key).value("test").build();
+        Stack::builder()
+            .stack_name("test-orders-v1")
+            .stack_id("arn:1")
+            .stack_status(status)
+            .creation_time(DateTime::from_secs(1_000))
+            .tags(tag("bluestage:stage"))
+            .tags(tag("team"))
+    }
+
+    #[test]
+    fn a_stack_tells_its_tags_of_ours_its_age_and_whether_anything_is_done_to_it() {
+        for (status, doing) in [
+            (StackStatus::CreateComplete, None),
+            (StackStatus::RollbackComplete, None),
+            (StackStatus::CreateFailed, None),
+            (StackStatus::DeleteFailed, None),
+            (StackStatus::ReviewInProgress, None),
+            (StackStatus::CreateInProgress, Some("CREATE_IN_PROGRESS")),
+            (StackStatus::DeleteInProgress, Some("DELETE_IN_PROGRESS")),
+        ] {
+            let found = with_tags(&stack(status).build(), "bluestage:").unwrap();
+            assert_eq!(found.tags, BTreeMap::from([("bluestage:stage".to_owned(), "test".to_owned())]));
+            assert_eq!((found.made_at, found.doing.as_deref()), (Some(1_000), doing));
+            assert_eq!((found.stack.name.as_str(), found.stack.id.as_deref()), ("test-orders-v1", Some("arn:1")));
+        }
+    }
+
+    #[test]
+    fn a_stack_that_is_inside_another_gone_or_without_such_tags_is_none_of_ours() {
+        let ready = || stack(StackStatus::CreateComplete);
+        assert_eq!(with_tags(&ready().parent_id("arn:0").build(), "bluestage:"), None);
+        assert_eq!(with_tags(&ready().root_id("arn:0").build(), "bluestage:"), None);
+        assert_eq!(with_tags(&stack(StackStatus::DeleteComplete).build(), "bluestage:"), None);
+        assert_eq!(with_tags(&ready().build(), "other:"), None);
+    }
+}
