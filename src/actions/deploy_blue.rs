@@ -16,9 +16,7 @@ use super::values::wired_to;
 use super::workspace::Workspace;
 use super::{Standing, Turn, messages, tags};
 use crate::ports::{Deletion, Done, ReadyStack, StackSpec, StackState, Text, Verdict};
-use crate::release::{
-    BlueReady, BlueRequest, Refusal, StackRef, Stage, Version, VersionId, VersionRef,
-};
+use crate::release::{BlueReady, BlueRequest, Refusal, StackRef, Stage, Version, VersionId, VersionRef};
 
 /// How long a version may take from its beginning to going live before it is given up and its pins end: longer than
 /// a day's approval, shorter than anybody would miss.

@@ -10,8 +10,8 @@ use super::removal::{FIRST_LOOK, LONGEST_LOOK};
 use super::stop::Stop;
 use super::template::GREEN_DEPLOYMENT;
 use super::{Hold, seconds, update};
-use crate::ports::{Changing, ParameterChange, Ports, StackState};
-use crate::release::{Refusal, StackRef, Stage, StageName, Turned, VersionRef};
+use crate::ports::{Changing, MadeFrom, ParameterChange, Ports, StackState};
+use crate::release::{Refusal, ServiceName, StackRef, Stage, StageName, Turned, Updating, VersionRef};
 
 /// How far the hand-over has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) struct Switchboard<'a> {
 
 /// Whether everything is as [`Switchboard::hand_to`] makes it.
 pub(super) fn is_handed_to(stage: &Stage, of: &VersionRef) -> bool {
-    stage.next_turn(of).is_none()
+    stage.next_turn(of).is_none() && stage.update_begun(&of.service).is_none()
 }
 
 impl Switchboard<'_> {
@@ -40,6 +40,15 @@ impl Switchboard<'_> {
         let mut off_since = self.ports.clock.elapsed();
         loop {
             let stage = update::read(self.ports, self.stage).await?;
+            if let Some(begun) = stage.update_begun(&of.service) {
+                let is_in_it = stage.version(of).is_some_and(|version| version.stack.name == begun.stack);
+                // Where the version is in that very stack, the stack keeps what it has.
+                if !is_in_it && !self.silence_stack(begun, stage.seq).await? {
+                    return Ok(HandOver::Going);
+                }
+                self.update(|stage| stage.end_update(&of.service, begun)).await?;
+                continue;
+            }
             let Some((which, on)) = stage.next_turn(of) else {
                 let gap = self.ports.clock.elapsed().saturating_sub(off_since);
                 return Ok(HandOver::Done(gap));
@@ -51,6 +60,47 @@ impl Switchboard<'_> {
                 off_since = self.ports.clock.elapsed();
             }
         }
+    }
+
+    /// Lets no version of the service get the events, but for one in the stack of this name. Tells whether that is done.
+    pub(super) async fn silence_all_but(&self, service: &ServiceName, but_for: &str) -> Result<bool, Stop> {
+        loop {
+            let stage = update::read(self.ports, self.stage).await?;
+            if let Some(begun) = stage.update_begun(service).filter(|begun| begun.stack != but_for) {
+                if !self.silence_stack(begun, stage.seq).await? {
+                    return Ok(false);
+                }
+                self.update(|stage| stage.end_update(service, begun)).await?;
+                continue;
+            }
+            let Some((which, on)) = stage.next_silencing(service, but_for) else {
+                return Ok(true);
+            };
+            if !self.turn(&which, on).await? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Sees to it that a fixed stack gets no events whose update was begun and not finished. Tells whether that is done.
+    async fn silence_stack(&self, begun: &Updating, seq: u64) -> Result<bool, Stop> {
+        let stack = &StackRef { name: begun.stack.clone(), id: None, changed_at: None };
+        if !self.is_at_rest(stack).await? {
+            return Ok(false);
+        }
+        if self.ports.stacks.read(stack).await? == StackState::Absent {
+            return Ok(true);
+        }
+        let MadeFrom { parameters, .. } = self.ports.stacks.made_from(stack).await?;
+        if parameters.get(GREEN_DEPLOYMENT) != Some(&Some(true.to_string())) {
+            return Ok(true);
+        }
+        let change = ParameterChange {
+            name: GREEN_DEPLOYMENT.to_owned(),
+            value: false.to_string(),
+            request_token: format!("bluestage-{}-back-{seq}", begun.by),
+        };
+        Ok(self.set(stack, &change).await?.is_some())
     }
 
     /// Sets the version's parameter: the intent, the stack, the result. Tells whether it is set.
@@ -87,11 +137,15 @@ impl Switchboard<'_> {
             value: on.to_string(),
             request_token: format!("bluestage-{}-{on}-{seq}", of.version),
         };
+        self.set(stack, &change).await
+    }
+
+    async fn set(&self, stack: &StackRef, change: &ParameterChange) -> Result<Option<Option<String>>, Stop> {
         // An update that goes on already may be ours, or not: when it is over, asking again tells.
         if !self.is_at_rest(stack).await? {
             return Ok(None);
         }
-        if self.ports.stacks.set_parameter(stack, &change).await? == Changing::Nothing {
+        if self.ports.stacks.set_parameter(stack, change).await? == Changing::Nothing {
             return Ok(Some(self.changed_at(stack).await?));
         }
         if !self.is_at_rest(stack).await? {

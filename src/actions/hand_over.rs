@@ -6,7 +6,8 @@ use super::events::{HandOver, Switchboard};
 use super::properties::Promote;
 use super::stop::Stop;
 use super::{Turn, messages};
-use crate::release::VersionRef;
+use crate::ports::ExecutionStatus;
+use crate::release::{Stage, VersionRef};
 
 /// How often the blues that use the live version are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -43,7 +44,8 @@ pub(super) async fn drain(turn: &Turn<'_>, properties: &Promote, of: &VersionRef
         let barrier = stage.barrier(&of.service, turn.now());
         let give_up_at = barrier.map_or(0, |barrier| barrier.until.saturating_sub(TIME_FOR_UPDATES.as_secs()));
         if turn.now() >= give_up_at {
-            return Err(Stop::NotDrained { holders });
+            let (failed, going) = split_by_failure(turn, &stage, holders).await;
+            return Err(Stop::NotDrained { going, failed });
         }
         if !turn.hold.pause(turn.ports.dice.jittered(LOOK)).await {
             return Ok(Some(messages::waits_for_blues(of, &holders)));
@@ -71,6 +73,24 @@ pub(super) async fn undo(turn: &Turn<'_>, properties: &Promote, of: &VersionRef)
     Ok(())
 }
 
-fn switchboard<'a>(turn: &'a Turn<'_>, properties: &'a Promote) -> Switchboard<'a> {
+/// Those whose pipeline execution has failed, and the others. A failed one counts all the same: it may be retried.
+async fn split_by_failure(
+    turn: &Turn<'_>,
+    stage: &Stage,
+    holders: Vec<VersionRef>,
+) -> (Vec<VersionRef>, Vec<VersionRef>) {
+    let (mut failed, mut going) = (Vec::new(), Vec::new());
+    for of in holders {
+        let status = match stage.version(&of) {
+            Some(version) => turn.ports.jobs.execution(&version.execution).await.ok(),
+            None => None,
+        };
+        // Where CodePipeline does not say, the plain sentence about it is still true.
+        if status == Some(ExecutionStatus::Failed) { failed.push(of) } else { going.push(of) }
+    }
+    (failed, going)
+}
+
+pub(super) fn switchboard<'a>(turn: &'a Turn<'_>, properties: &'a Promote) -> Switchboard<'a> {
     Switchboard { ports: turn.ports, stage: &properties.stage, hold: turn.hold }
 }

@@ -59,6 +59,18 @@ pub struct Limits {
     pub most_versions: Option<usize>,
 }
 
+/// One in so many of the stacks that an account may have is left to everything else in it: other stages, pipelines,
+/// stacks inside of stacks, and stacks that are still being deleted.
+const LEFT_TO_OTHERS: usize = 4;
+
+impl Limits {
+    /// What an account that may have so many stacks has room for.
+    #[must_use]
+    pub fn of_account(stacks: usize) -> Self {
+        Self { most_versions: Some(stacks - stacks / LEFT_TO_OTHERS) }
+    }
+}
+
 /// Plays one turn of the job's action and answers it.
 pub async fn act(ports: &Ports, limits: Limits, job: &Job, hold: &Hold) -> Verdict {
     let mut turn = match Turn::begin(ports, limits, job, hold) {

@@ -78,7 +78,12 @@ pub(super) async fn find(ports: &Ports, most: Deletion) -> Result<Found, Stop> {
 }
 
 /// Deletes an orphan, by its id. The log has everything about it first.
-pub(super) async fn take_away(ports: &Ports, orphan: &TaggedStack, most: Deletion, hold: &Hold) -> Result<Removed, Stop> {
+pub(super) async fn take_away(
+    ports: &Ports,
+    orphan: &TaggedStack,
+    most: Deletion,
+    hold: &Hold,
+) -> Result<Removed, Stop> {
     let TaggedStack { stack, tags, made_at, .. } = orphan;
     tracing::warn!(id = ?stack.id, ?tags, ?made_at, "{}", messages::orphan(&stack.name));
     remove(ports, stack, most, hold).await

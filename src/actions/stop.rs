@@ -27,8 +27,10 @@ pub(crate) enum Stop {
     TestsFailed(Box<FailedRun>),
     /// Blues that use what is live did not end in time.
     NotDrained {
-        /// Those blues.
-        holders: Vec<VersionRef>,
+        /// Those whose pipeline execution goes on, or may.
+        going: Vec<VersionRef>,
+        /// Those whose pipeline execution has failed, and that are kept to be retried.
+        failed: Vec<VersionRef>,
     },
     /// Something outside kept changing stacks under the tests.
     RunsInvalid {

@@ -58,12 +58,7 @@ impl Sweeper {
     /// A sweeper that keeps the blue of a failed pipeline execution for `failed_grace`.
     #[must_use]
     pub fn new(failed_grace: Duration) -> Self {
-        Self {
-            failed_grace,
-            failed_since: Mutex::default(),
-            most: Deletion::Whole,
-            orphans_sought: Mutex::default(),
-        }
+        Self { failed_grace, failed_since: Mutex::default(), most: Deletion::Whole, orphans_sought: Mutex::default() }
     }
 
     /// The same, and it deletes what a worker leaves to a person: stacks whose deletion fails, without what cannot be
@@ -115,7 +110,10 @@ impl Sweeper {
             }
             plan.extend(then.unreachable().iter().map(|of| format!("{name}: retire {of}: nobody can reach it")));
         }
-        plan.extend(self.plan_for_orphans(ports).await.map_err(told)?);
+        match self.plan_for_orphans(ports).await {
+            Ok(orphans) => plan.extend(orphans),
+            Err(stop) => plan.push(messages::orphans_not_sought(&stop)),
+        }
         if plan.is_empty() {
             plan.push("Nothing to do.".to_owned());
         }

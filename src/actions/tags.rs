@@ -44,9 +44,6 @@ pub(super) fn state(stack: &TaggedStack) -> Option<&str> {
 /// The stage and the version that the stack says it belongs to, if it says both.
 pub(super) fn told(stack: &TaggedStack) -> Option<(StageName, VersionRef)> {
     let tag = |name: &str| stack.tags.get(name);
-    let of = VersionRef {
-        service: tag(SERVICE)?.parse().ok()?,
-        version: tag(VERSION)?.clone().try_into().ok()?,
-    };
+    let of = VersionRef { service: tag(SERVICE)?.parse().ok()?, version: tag(VERSION)?.clone().try_into().ok()? };
     Some((tag(STAGE)?.parse().ok()?, of))
 }

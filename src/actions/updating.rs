@@ -22,6 +22,13 @@ pub(super) async fn promote(
     let stage = turn.read(&properties.stage).await?;
     let version = stage.version(of).ok_or_else(|| gone(of))?;
     let spec = spec_of(turn, (properties, fixed), (of, version)).await?;
+    if version.green.is_some() {
+        let switchboard = hand_over::switchboard(turn, properties);
+        if !switchboard.silence_all_but(&of.service, &fixed.name).await? {
+            return Ok(Err(messages::events_are_handed_over(of)));
+        }
+        turn.update(&properties.stage, |stage| stage.begin_update(of, &fixed.name)).await?;
+    }
     let Some(ready) = apply(turn, &spec, of).await? else {
         return Ok(Err(messages::being_updated(of, &fixed.name)));
     };

@@ -26,7 +26,8 @@ pub(super) struct WorkerFlags {
     /// Test commands run at once on this machine
     #[arg(long, env = "BLUESTAGE_TEST_RUNS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     test_runs: u16,
-    /// The most stacks that a stage may hold; a further blue waits. CloudFormation's own limit is 2,000 an account
+    /// The most stacks that a stage may hold; a further blue waits. The default is three quarters of what CloudFormation
+    /// grants the account, if it tells
     #[arg(long, env = "BLUESTAGE_MAX_STACKS", value_name = "COUNT")]
     max_stacks: Option<usize>,
     /// The PATH of test commands
@@ -61,7 +62,8 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     listen_for_signals(stopping.clone(), cancelled.clone())?;
     let ports = ports(&flags).await;
     tracing::info!(state = %flags.state, slots = flags.slots, "the worker takes jobs");
-    let worker = Worker::new(ports, settings(&flags));
+    let limits = limits(&flags, &ports).await;
+    let worker = Worker::new(ports, settings(&flags, limits));
     Ok(match worker.run(stopping, cancelled).await {
         Ended::Cleanly => {
             tracing::info!("stopped; every job was answered or handed over");
@@ -82,10 +84,30 @@ async fn ports(flags: &WorkerFlags) -> Ports {
     ports::of(flags.state.clone(), tests).await
 }
 
-fn settings(flags: &WorkerFlags) -> Settings {
+/// How many stacks a stage may hold: as many as the flag says, or else as the account has room for.
+async fn limits(flags: &WorkerFlags, ports: &Ports) -> Limits {
+    if flags.max_stacks.is_some() {
+        return Limits { most_versions: flags.max_stacks };
+    }
+    let limits = match ports.stacks.account_limit().await {
+        Ok(Some(stacks)) => Limits::of_account(stacks),
+        Ok(None) => Limits::default(),
+        Err(why) => {
+            tracing::warn!(%why, "the account's limit is unknown");
+            Limits::default()
+        }
+    };
+    match limits.most_versions {
+        Some(most) => tracing::info!(most, "a stage may hold so many stacks, as the account has room for"),
+        None => tracing::info!("a stage may hold any number of stacks; --max-stacks bounds it"),
+    }
+    limits
+}
+
+fn settings(flags: &WorkerFlags, limits: Limits) -> Settings {
     Settings {
         slots: usize::from(flags.slots),
-        limits: Limits { most_versions: flags.max_stacks },
+        limits,
         longest_hold: flags.hold_seconds,
         pacing: Pacing { busy: flags.poll_seconds, idle: flags.idle_poll_seconds.max(flags.poll_seconds) },
         sweep_every: flags.sweep_seconds,

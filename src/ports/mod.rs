@@ -23,8 +23,8 @@ pub use jobs::{
 pub use journal::{Journal, Page, PageId};
 pub use runs::{Bundle, FailedTest, Here, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns, Totals};
 pub use stacks::{
-    Changing, Declared, Deleting, Deletion, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState,
-    Stacks, TaggedStack,
+    Changing, Declared, Deleting, Deletion, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec,
+    StackState, Stacks, TaggedStack,
 };
 pub use stages::{Etag, Stages, Stored, Written};
 pub use verdict::{Cause, Continuation, Done, Failure, Text, Token, Verdict};

@@ -27,6 +27,6 @@ pub use refusal::Refusal;
 pub use skew::{Behind, Debt, Skew};
 pub use stage::{
     Barrier, Event, Execution, Green, Moment, Outputs, Reservation, Run, RunOutcome, SeenStacks, Service, StackRef,
-    Stage, State, Tested, Version, Wire,
+    Stage, State, Tested, Updating, Version, Wire,
 };
 pub use transitions::{BlueReady, BlueRequest, OnSkew, Promotion, StackSeen, SwitchBack, Turned, Updated};

@@ -60,6 +60,20 @@ pub struct Service {
     pub reserved: Option<Reservation>,
     /// Keeps new views away from the live version while that is to be changed.
     pub barrier: Option<Barrier>,
+    /// The stack with a fixed name that is being updated and thereby comes to get the events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updating: Option<Updating>,
+}
+
+/// A stack that belongs to no version yet is about to get the events, or has them. Until that version is live in it, or
+/// they were taken from it again, no other may get them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Updating {
+    /// The version that it is updated to.
+    pub by: VersionId,
+    /// The stack's name.
+    pub stack: String,
 }
 
 /// No new view may reach a service's live version, because a promotion is about to change its stack.

@@ -71,7 +71,7 @@ impl Memory {
             jobs: Arc::new(jobs::MemoryJobs::new(Arc::clone(&line), clock.clone())),
             journal: Arc::new(journal::MemoryJournal::new(Arc::clone(&line))),
             stages: Arc::new(stages::MemoryStages::new(Arc::clone(&line))),
-            stacks: Arc::new(stacks::MemoryStacks::new(Arc::clone(&line))),
+            stacks: Arc::new(stacks::MemoryStacks::new(Arc::clone(&line), clock.clone())),
             artifacts: Arc::new(artifacts::MemoryArtifacts::new(Arc::clone(&line))),
             script: Arc::default(),
             records: Arc::new(records::MemoryRecords::new(Arc::clone(&line))),
@@ -143,6 +143,16 @@ impl Memory {
     pub(crate) async fn sweep(&self) -> Result<Swept, String> {
         let hold = self.hold();
         self.sweeper.sweep(&self.ports("a"), &hold).await
+    }
+
+    /// One sweep by a person, who says what by.
+    pub(crate) async fn sweep_by(&self, sweeper: &Sweeper) -> Result<Swept, String> {
+        sweeper.sweep(&self.ports("a"), &self.hold()).await
+    }
+
+    /// What a sweep by that person would do.
+    pub(crate) async fn plan_of(&self, sweeper: &Sweeper) -> Vec<String> {
+        sweeper.plan(&self.ports("a")).await.unwrap()
     }
 
     /// How much time has passed.

@@ -5,12 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
+use bluestage::clock::Clock;
 use bluestage::ports::{
-    Changing, Declared, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
+    Changing, Declared, Deleting, Deletion, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec,
+    StackState, Stacks, TaggedStack,
 };
-use bluestage::release::StackRef;
+use bluestage::release::{Moment, StackRef};
 use serde_json::Value as Json;
 
 use super::line::Line;
@@ -22,6 +25,7 @@ struct Made {
     spec: StackSpec,
     phase: Phase,
     changed_at: String,
+    made_at: Moment,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +54,10 @@ pub(crate) struct Manners {
     pub(crate) broken: Option<(String, String)>,
     /// The resource that cannot be deleted, and why.
     pub(crate) stuck: Option<(String, String)>,
+    /// Nobody may delete a stack.
+    pub(crate) protected: bool,
+    /// An update of a stack that is there fails and is undone: the resource, and why.
+    pub(crate) not_updated: Option<(String, String)>,
 }
 
 #[derive(Default)]
@@ -58,17 +66,20 @@ struct Account {
     names: BTreeSet<String>,
     manners: Manners,
     events: Vec<String>,
+    /// How many stacks with this parameter set to this there were at most at once.
+    most: BTreeMap<(String, String), usize>,
 }
 
 /// Stacks in memory.
 pub(crate) struct MemoryStacks {
     line: Arc<Line>,
+    clock: Arc<dyn Clock>,
     account: Mutex<Account>,
 }
 
 impl MemoryStacks {
-    pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, account: Mutex::default() }
+    pub(crate) fn new(line: Arc<Line>, clock: Arc<dyn Clock>) -> Self {
+        Self { line, clock, account: Mutex::default() }
     }
 
     /// Changes how stacks behave.
@@ -106,6 +117,31 @@ impl MemoryStacks {
         self.touch(name, |made| made.phase = Phase::Gone);
     }
 
+    /// How many stacks had this parameter set to this at most at once.
+    pub(crate) fn most_with(&self, name: &str, value: &str) -> usize {
+        let account = self.account.lock().unwrap();
+        account.most.get(&(name.to_owned(), value.to_owned())).copied().unwrap_or_default()
+    }
+
+    /// Notes how the parameters stand after a change.
+    fn count(&self) {
+        let mut account = self.account.lock().unwrap();
+        let mut now: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for made in account.stacks.values().filter(|made| made.phase != Phase::Gone) {
+            for (name, value) in &made.spec.parameters {
+                *now.entry((name.clone(), value.clone())).or_default() += 1;
+            }
+        }
+        for (what, count) in now {
+            let most = account.most.entry(what).or_default();
+            *most = count.max(*most);
+        }
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
     fn touch(&self, name: &str, change: impl FnOnce(&mut Made)) {
         let mut account = self.account.lock().unwrap();
         let mut all = account.stacks.values_mut();
@@ -126,6 +162,7 @@ impl MemoryStacks {
                 spec: spec.clone(),
                 changed_at: format!("when {id} was made"),
                 id: id.clone(),
+                made_at: self.now(),
             };
             account.stacks.insert(id, made);
         }
@@ -134,19 +171,27 @@ impl MemoryStacks {
         Ok(account.look(&id))
     }
 
-    fn begin_to_delete(&self, stack: &StackRef) {
+    fn begin_to_delete(&self, stack: &StackRef, how: Deletion) -> Deleting {
         let mut account = self.account.lock().unwrap();
         let Some(id) = account.find(stack) else {
-            return;
+            return Deleting::Begun;
         };
+        if account.manners.protected {
+            return Deleting::Protected;
+        }
         account.events.push(format!("deleted {id}"));
         let phase = match account.manners.stuck.clone() {
-            Some((resource, reason)) => Phase::Failed(failed(resource, reason)),
-            None => Phase::Deleting(account.manners.deleting),
+            Some((resource, reason)) if how == Deletion::Whole => Phase::Failed(failed(resource, reason)),
+            _ => Phase::Deleting(account.manners.deleting),
         };
         if let Some(made) = account.stacks.get_mut(&id) {
+            assert!(
+                how == Deletion::Whole || matches!(made.phase, Phase::Failed(_)),
+                "{id} is deleted by force too soon"
+            );
             made.phase = phase;
         }
+        Deleting::Begun
     }
 }
 
@@ -209,6 +254,21 @@ impl Account {
 }
 
 impl Made {
+    fn tagged(&self, prefix: &str) -> TaggedStack {
+        let ours = self.spec.tags.iter().filter(|(name, _)| name.starts_with(prefix));
+        let doing = match self.phase {
+            Phase::Creating(_) => Some("CREATE_IN_PROGRESS".to_owned()),
+            Phase::Deleting(_) => Some("DELETE_IN_PROGRESS".to_owned()),
+            Phase::Review(_) | Phase::Ready | Phase::Failed(_) | Phase::Gone => None,
+        };
+        TaggedStack {
+            stack: StackRef { id: Some(self.id.clone()), ..self.spec.stack.clone() },
+            tags: ours.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            made_at: Some(self.made_at),
+            doing,
+        }
+    }
+
     fn ready(&self) -> ReadyStack {
         let template: Json = serde_json::from_str(&self.spec.template).unwrap_or_default();
         let outputs = template["Outputs"].as_object().into_iter().flatten();
@@ -277,13 +337,20 @@ impl Stacks for MemoryStacks {
         let name = format!("stacks.apply {} {change_set}", spec.stack.name);
         let effect = || {
             let is_there = self.names().contains(&spec.stack.name);
-            if is_there && self.spec(&spec.stack.name).parameters != spec.parameters {
+            let as_it_is = |made: StackSpec| made.parameters == spec.parameters && made.template == spec.template;
+            if is_there && !as_it_is(self.spec(&spec.stack.name)) {
+                if let Some((resource, reason)) = self.account.lock().unwrap().manners.not_updated.clone() {
+                    let id = format!("arn:stack/{}", spec.stack.name);
+                    return Ok(StackState::Failed { id, because: failed(resource, reason) });
+                }
                 self.touch(&spec.stack.name, |made| {
                     made.spec = spec.clone();
                     made.changed_at.push_str(" and updated");
                 });
             }
-            self.make_or_attach(spec)
+            let made = self.make_or_attach(spec);
+            self.count();
+            made
         };
         self.line.call(name, effect).await
     }
@@ -298,17 +365,28 @@ impl Stacks for MemoryStacks {
                 made.spec.parameters.insert(name.clone(), value.clone());
                 made.changed_at.push_str(" and set");
             });
+            self.count();
             Ok(Changing::Begun)
         };
         let told = format!("stacks.set_parameter {} {name}={value}", stack.name);
         self.line.call(told, effect).await
     }
 
-    async fn delete(&self, stack: &StackRef) -> Result<(), Fault> {
+    async fn delete(&self, stack: &StackRef, how: Deletion) -> Result<Deleting, Fault> {
+        let name = format!("stacks.delete {}", stack.name);
+        self.line.call(name, || Ok(self.begin_to_delete(stack, how))).await
+    }
+
+    async fn tagged(&self, prefix: &str) -> Result<Vec<TaggedStack>, Fault> {
         let effect = || {
-            self.begin_to_delete(stack);
-            Ok(())
+            let account = self.account.lock().unwrap();
+            let all = account.stacks.values().filter(|made| made.phase != Phase::Gone);
+            Ok(all.map(|made| made.tagged(prefix)).filter(|stack| !stack.tags.is_empty()).collect())
         };
-        self.line.call(format!("stacks.delete {}", stack.name), effect).await
+        self.line.call("stacks.tagged".to_owned(), effect).await
+    }
+
+    async fn account_limit(&self) -> Result<Option<usize>, Fault> {
+        self.line.call("stacks.account_limit".to_owned(), || Ok(Some(2_000))).await
     }
 }

@@ -35,6 +35,9 @@ pub(crate) enum Landed {
     No,
 }
 
+/// Where they are said to be.
+pub(crate) const PLACE: &str = "s3://in-memory/stages";
+
 /// Stage documents in memory.
 pub(crate) struct MemoryStages {
     line: Arc<Line>,
@@ -161,5 +164,9 @@ impl Stages for MemoryStages {
     async fn names(&self) -> Result<Vec<StageName>, Fault> {
         let effect = || Ok(self.objects.lock().unwrap().bytes.keys().cloned().collect());
         self.line.call("stages.names".to_owned(), effect).await
+    }
+
+    fn place(&self) -> String {
+        PLACE.to_owned()
     }
 }

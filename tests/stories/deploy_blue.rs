@@ -129,6 +129,7 @@ async fn the_stack_carries_its_tags_capabilities_and_role() {
         ("bluestage:service", "orders"),
         ("bluestage:version", version.id.as_str()),
         ("bluestage:execution", &orders.execution_id),
+        ("bluestage:state", crate::memory::stages::PLACE),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(spec.tags, expected.into());

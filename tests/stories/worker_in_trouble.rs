@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bluestage::ports::{
-    ActionKind, Cause, Changing, Declared, Fault, MadeFrom, ParameterChange, Ports, StackSpec, StackState, Stacks,
-    Verdict,
+    ActionKind, Cause, Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, Ports, StackSpec,
+    StackState, Stacks, TaggedStack, Verdict,
 };
 use bluestage::release::StackRef;
 use bluestage::worker::Ended;
@@ -57,8 +57,16 @@ impl Stacks for Bombs {
         self.inner.set_parameter(stack, change).await
     }
 
-    async fn delete(&self, stack: &StackRef) -> Result<(), Fault> {
-        self.inner.delete(stack).await
+    async fn delete(&self, stack: &StackRef, how: Deletion) -> Result<Deleting, Fault> {
+        self.inner.delete(stack, how).await
+    }
+
+    async fn tagged(&self, prefix: &str) -> Result<Vec<TaggedStack>, Fault> {
+        self.inner.tagged(prefix).await
+    }
+
+    async fn account_limit(&self) -> Result<Option<usize>, Fault> {
+        self.inner.account_limit().await
     }
 }
 

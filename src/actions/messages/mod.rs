@@ -101,11 +101,7 @@ fn explain(stop: &Stop) -> Why {
         }
         Stop::StackFailed { stack, because } => stack_failed(stack, because),
         Stop::TestsFailed(failed) => tests_failed(failed),
-        Stop::NotDrained { holders } => why(
-            Cause::Unavailable,
-            format!("blues that use what is live did not end in time: {}", list(holders)),
-            "The barrier is lowered again. Retry it, or give it more time with DrainMinutes.",
-        ),
+        Stop::NotDrained { going, failed } => not_drained(going, failed),
         Stop::RunsInvalid { changed } => why(
             Cause::Unavailable,
             format!("something outside bluestage kept changing stacks under the tests: {}", changed.join("; ")),
@@ -142,6 +138,26 @@ fn explain(stop: &Stop) -> Why {
             "Free space in the worker's temporary directory, then retry.",
         ),
     }
+}
+
+fn not_drained(going: &[VersionRef], failed: &[VersionRef]) -> Why {
+    let mut because = "blues that use what is live did not end in time: ".to_owned();
+    let mut remedy = "The barrier is lowered again. ".to_owned();
+    if !going.is_empty() {
+        because.push_str(&list(going));
+        remedy.push_str("Retry it, or give it more time with DrainMinutes.");
+    }
+    if !failed.is_empty() {
+        let and = if going.is_empty() { "" } else { ", and " };
+        because.push_str(&format!("{and}{}, whose pipeline execution failed", list(failed)));
+        let space = if going.is_empty() { "" } else { " " };
+        remedy.push_str(&format!(
+            "{space}A blue of a failed pipeline execution is kept, to be retried or looked at, until --failed-grace-seconds \
+             of the worker are over: retry that execution, or give it up now with \"bluestage sweep \
+             --failed-grace-seconds 0\", then retry this action."
+        ));
+    }
+    why(Cause::Unavailable, because, remedy)
 }
 
 fn stack_failed(stack: &str, because: &FailedResource) -> Why {

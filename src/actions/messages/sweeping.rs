@@ -44,22 +44,33 @@ pub(in crate::actions) fn orphan_to_go(stack: &str) -> String {
 /// Why a stack that no document knows is left alone.
 pub(in crate::actions) fn left(why: &Left) -> String {
     match why {
-        Left::UnknownMaker => "no stage document here knows it, and it does not say whose it is (its tag bluestage:state is \
+        Left::UnknownMaker => {
+            "no stage document here knows it, and it does not say whose it is (its tag bluestage:state is \
              missing: an older bluestage made it, perhaps another one); delete it yourself if nobody needs it"
-            .to_owned(),
-        Left::OtherName => "no stage document knows it, but its name is not one that bluestage gives to a version's stack: \
+                .to_owned()
+        }
+        Left::OtherName => {
+            "no stage document knows it, but its name is not one that bluestage gives to a version's stack: \
              it may be the fixed stack of Strategy=update; delete it yourself if nobody needs it"
-            .to_owned(),
+                .to_owned()
+        }
         Left::Unreadable(stage) => format!("the document of stage {stage}, which may know it, could not be read"),
         Left::NoDocument(stage) => format!(
             "stage {stage} has no document, so nobody can tell what is live there; restore the document from the state \
              bucket's versions, or delete the stage's stacks with bluestage sweep --force"
         ),
-        Left::Young => "no stage document knows it, but it was made less than an hour ago: its worker may be about to take \
+        Left::Young => {
+            "no stage document knows it, but it was made less than an hour ago: its worker may be about to take \
              it away itself"
-            .to_owned(),
+                .to_owned()
+        }
         Left::Busy(doing) => format!("no stage document knows it, and CloudFormation is at work on it ({doing})"),
     }
+}
+
+/// Why nobody knows whether there are such stacks.
+pub(in crate::actions) fn orphans_not_sought(stop: &Stop) -> String {
+    format!("stacks that no stage document knows could not be looked for: {}", explain(stop).because)
 }
 
 /// That it takes longer.

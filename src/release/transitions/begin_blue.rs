@@ -76,6 +76,7 @@ impl Stage {
             losses: 0,
             reserved: None,
             barrier: None,
+            updating: None,
         });
         let ordinal = service.next_ordinal;
         let id = VersionId::new(ordinal, &request.execution.action_execution_id);

@@ -6,10 +6,10 @@
 
 use super::begin_blue::given_up;
 use super::testing::wrong;
-use crate::release::names::VersionRef;
+use crate::release::names::{ServiceName, VersionRef};
 use crate::release::reach::Pin;
 use crate::release::refusal::Refusal;
-use crate::release::stage::{Green, Moment, Stage, State};
+use crate::release::stage::{Green, Moment, Stage, State, Version};
 
 /// A change of the parameter that was made.
 #[derive(Clone, Copy, Debug)]
@@ -85,15 +85,42 @@ impl Stage {
     /// and only a change that is really made stops him.
     #[must_use]
     pub fn next_turn(&self, to: &VersionRef) -> Option<(VersionRef, bool)> {
-        let versions = || self.all_versions().filter(|(of, _)| of.service == to.service);
-        let begun = versions().find_map(|(of, version)| match version.green? {
+        let has_it = || {
+            let mut versions = self.all_versions().filter(|(of, _)| of.service == to.service && of != to);
+            versions.find(|(_, version)| version.green == Some(Green::On))
+        };
+        let wants_it = || self.version(to).is_some_and(|version| version.green == Some(Green::Off));
+        self.turn_begun(&to.service)
+            .or_else(|| has_it().map(|(of, _)| (of, false)))
+            .or_else(|| wants_it().then(|| (to.clone(), true)))
+    }
+
+    /// What is to be done next so that no version of the service has the parameter on, but for one in the stack of this
+    /// name, which is about to be updated with it on. Nothing when all is done.
+    #[must_use]
+    pub fn next_silencing(&self, service: &ServiceName, but_for: &str) -> Option<(VersionRef, bool)> {
+        self.turn_begun(service).or_else(|| self.subscriber_elsewhere(service, but_for).map(|of| (of, false)))
+    }
+
+    /// A version of the service that has the parameter on, or may still have it on, in another stack than this one; or the
+    /// version to which another stack is being updated with it on.
+    pub(super) fn subscriber_elsewhere(&self, service: &ServiceName, but_for: &str) -> Option<VersionRef> {
+        let elsewhere = |version: &Version| version.stack.name != but_for;
+        let may_have_it = |version: &Version| !matches!(version.green, None | Some(Green::Off));
+        let mut versions = self.all_versions().filter(|(of, _)| of.service == *service);
+        let found = versions.find(|(_, version)| elsewhere(version) && may_have_it(version)).map(|(of, _)| of);
+        let updating = || self.update_begun(service).filter(|begun| begun.stack != but_for);
+        found.or_else(|| updating().map(|begun| VersionRef { service: service.clone(), version: begun.by.clone() }))
+    }
+
+    /// A change of the parameter that was begun in this service, to be finished before anything else.
+    fn turn_begun(&self, service: &ServiceName) -> Option<(VersionRef, bool)> {
+        let mut versions = self.all_versions().filter(|(of, _)| of.service == *service);
+        versions.find_map(|(of, version)| match version.green? {
             Green::TurningOn => Some((of, true)),
             Green::TurningOff => Some((of, false)),
             Green::On | Green::Off => None,
-        });
-        let has_it = || versions().find(|(of, version)| of != to && version.green == Some(Green::On));
-        let wants_it = || self.version(to).is_some_and(|version| version.green == Some(Green::Off));
-        begun.or_else(|| has_it().map(|(of, _)| (of, false))).or_else(|| wants_it().then(|| (to.clone(), true)))
+        })
     }
 
     /// A promotion may have been given up while a worker was at it.
@@ -123,6 +150,11 @@ impl Stage {
     }
 
     fn refuse_second_subscriber(&self, of: &VersionRef) -> Result<(), Refusal> {
+        let own = self.version(of).map(|version| version.stack.name.as_str());
+        if let Some(begun) = self.update_begun(&of.service).filter(|begun| own != Some(begun.stack.as_str())) {
+            let other = VersionRef { version: begun.by.clone(), ..of.clone() };
+            return Err(Refusal::SecondSubscriber { of: of.clone(), other });
+        }
         let others = self.all_versions().filter(|(other, _)| other.service == of.service && other != of);
         for (other, version) in others {
             match version.green {

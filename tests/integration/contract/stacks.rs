@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::ChangeSetType;
 use bluestage::clock::{Clock, SystemClock};
-use bluestage::ports::{Fault, ReadyStack, StackSpec, StackState, Stacks};
+use bluestage::ports::{Deleting, Deletion, Fault, ReadyStack, StackSpec, StackState, Stacks};
 use bluestage::release::StackRef;
 
 use super::{BUCKET, adapters, s3};
@@ -74,6 +74,10 @@ async fn gone(stacks: &dyn Stacks, stack: &StackRef) {
         assert!(clock.elapsed() < PATIENCE, "{} is still there", stack.name);
         clock.sleep(Duration::from_millis(20)).await;
     }
+}
+
+async fn begin_to_delete(stacks: &dyn Stacks, stack: &StackRef) {
+    assert_eq!(stacks.delete(stack, Deletion::Whole).await.unwrap(), Deleting::Begun);
 }
 
 fn with_id(spec: &StackSpec, id: &str) -> StackSpec {
@@ -157,7 +161,7 @@ pub(crate) async fn the_resource_that_failed_is_named(sdk: &SdkConfig) {
     assert!(because.reason.contains("VisibilityTimeout"), "{because:?}");
 
     let failed = with_id(&spec, &id).stack;
-    stacks.delete(&failed).await.unwrap();
+    begin_to_delete(stacks.as_ref(), &failed).await;
     gone(stacks.as_ref(), &failed).await;
 }
 
@@ -207,10 +211,10 @@ pub(crate) async fn a_stack_is_deleted_by_its_id(sdk: &SdkConfig) {
     let spec = spec("test-orders-v7", QUEUE);
     let made = ready(stacks.as_ref(), &spec).await;
     let known = with_id(&spec, &made.id).stack;
-    stacks.delete(&known).await.unwrap();
+    begin_to_delete(stacks.as_ref(), &known).await;
     gone(stacks.as_ref(), &known).await;
     gone(stacks.as_ref(), &spec.stack).await;
-    stacks.delete(&known).await.unwrap();
+    begin_to_delete(stacks.as_ref(), &known).await;
 }
 
 pub(crate) async fn a_protected_stack_is_not_deleted(sdk: &SdkConfig) {
@@ -221,17 +225,17 @@ pub(crate) async fn a_protected_stack_is_not_deleted(sdk: &SdkConfig) {
     let request = client.update_termination_protection();
     let protected = request.stack_name(&made.id).enable_termination_protection(true).send();
     protected.await.unwrap();
-    let refused = stacks.delete(&with_id(&spec, &made.id).stack).await;
-    let refused = refused.unwrap_err();
-    assert!(matches!(refused, Fault::Rejected { .. }), "{refused:?}");
-    assert!(refused.to_string().contains("TerminationProtection"));
+    let known = with_id(&spec, &made.id).stack;
+    let refused = stacks.delete(&known, Deletion::Whole).await.unwrap();
+    assert_eq!(refused, Deleting::Protected);
+    assert!(matches!(stacks.read(&known).await.unwrap(), StackState::Ready(_)), "it is still there");
 }
 
 pub(crate) async fn an_unknown_stack_is_absent(sdk: &SdkConfig) {
     let stacks = adapters(sdk).await.stacks;
     let unknown = named("nobody-made-this");
     assert_eq!(stacks.read(&unknown).await.unwrap(), StackState::Absent);
-    stacks.delete(&unknown).await.unwrap();
+    begin_to_delete(stacks.as_ref(), &unknown).await;
 }
 
 pub(crate) async fn a_deleted_stack_is_not_made_again(sdk: &SdkConfig) {
@@ -239,7 +243,7 @@ pub(crate) async fn a_deleted_stack_is_not_made_again(sdk: &SdkConfig) {
     let spec = spec("test-orders-v9", QUEUE);
     let made = ready(stacks.as_ref(), &spec).await;
     let known = with_id(&spec, &made.id);
-    stacks.delete(&known.stack).await.unwrap();
+    begin_to_delete(stacks.as_ref(), &known.stack).await;
     gone(stacks.as_ref(), &known.stack).await;
     // CloudFormation forgets a deleted stack after 90 days.
     let forgotten = with_id(&spec, &made.id.replace(&spec.stack.name, "forgotten"));
@@ -248,4 +252,26 @@ pub(crate) async fn a_deleted_stack_is_not_made_again(sdk: &SdkConfig) {
         assert!(matches!(again, StackState::Failed { .. }), "{again:?}");
     }
     assert_eq!(stacks.read(&spec.stack).await.unwrap(), StackState::Absent, "no stack came into being");
+}
+
+pub(crate) async fn stacks_with_our_tags_are_found_and_others_are_not(sdk: &SdkConfig) {
+    let stacks = adapters(sdk).await.stacks;
+    let ours = spec("test-orders-v10", QUEUE);
+    let made = ready(stacks.as_ref(), &ours).await;
+    let mut theirs = spec("somebody-elses", QUEUE);
+    theirs.tags = BTreeMap::from([("team".to_owned(), "another".to_owned())]);
+    ready(stacks.as_ref(), &theirs).await;
+    let deleted = spec("test-orders-v11", QUEUE);
+    let known = with_id(&deleted, &ready(stacks.as_ref(), &deleted).await.id).stack;
+    begin_to_delete(stacks.as_ref(), &known).await;
+    gone(stacks.as_ref(), &known).await;
+
+    let found = stacks.tagged("bluestage:").await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&found[0].stack.name, found[0].stack.id.as_ref()), (&ours.stack.name, Some(&made.id)));
+    assert_eq!(found[0].tags, ours.tags);
+    assert_eq!(found[0].doing, None);
+    let now = SystemClock::start().now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let age = now.abs_diff(found[0].made_at.expect("CloudFormation tells when"));
+    assert!(age <= 2 * PATIENCE.as_secs(), "it was just made: {age} s");
 }

@@ -211,7 +211,9 @@ pub(super) fn stops() -> Vec<Stop> {
         },
         Stop::DeadlinePassed { waiting_for: stack_in_progress(&orders(), "CREATE_IN_PROGRESS") },
         Stop::RunsLost { attempts: 5 },
-        Stop::NotDrained { holders: vec![orders(), of("mail", "v2-5c5c5c5c")] },
+        Stop::NotDrained { going: vec![orders(), of("mail", "v2-5c5c5c5c")], failed: vec![] },
+        Stop::NotDrained { going: vec![], failed: vec![orders()] },
+        Stop::NotDrained { going: vec![orders()], failed: vec![of("mail", "v2-5c5c5c5c")] },
         Stop::RunsInvalid { changed: vec!["stack/x (last changed at noon, before the tests at eleven)".to_owned()] },
         Stop::Contended(test_stage()),
         Stop::UnreadableToken,
@@ -265,6 +267,7 @@ pub(super) fn skewed_stage() -> Stage {
             losses: 0,
             reserved: None,
             barrier: None,
+            updating: None,
         };
         stage.services.insert(name.parse().unwrap(), service);
     }
