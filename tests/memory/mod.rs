@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test binary that includes this world uses its own part of it")]
 
+mod account;
 pub(crate) mod artifacts;
 pub(crate) mod clock;
 pub(crate) mod freezing;

@@ -125,3 +125,19 @@ async fn a_promotion_that_died_after_the_update_leaves_one_subscriber() {
     assert_eq!(subscribers(&world), [live.stack.name]);
     assert!(world.stacks.most_with("GreenDeployment", "true") <= 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_waits_in_vain_for_a_failed_execution_says_so_and_lets_new_views_in_again() {
+    let world = Memory::new();
+    updated(&world).goes_live().await;
+    let caller = world.release("mail").wired_to("orders");
+    caller.is_tested().await;
+    world.jobs.execution_is(&caller.execution_id, ExecutionStatus::Failed);
+    let next = updated(&world).with(PROMOTE, "DrainMinutes", "1");
+    next.is_tested().await;
+    let told = next.promote().await.failed().message.as_str().to_owned();
+    let caller = format!("of failed pipeline executions: mail {}.", caller.version().id);
+    assert!(told.contains(&caller) && told.contains("--failed-grace-seconds 0"), "{told}");
+    assert_eq!(world.stage().services[&service("orders")].barrier, None);
+    assert_eq!(subscribers(&world), [FIXED]);
+}

@@ -141,21 +141,20 @@ fn explain(stop: &Stop) -> Why {
 }
 
 fn not_drained(going: &[VersionRef], failed: &[VersionRef]) -> Why {
-    let mut because = "blues that use what is live did not end in time: ".to_owned();
-    let mut remedy = "The barrier is lowered again. ".to_owned();
+    let mut because = "blues that use what is live did not end in time".to_owned();
+    let mut remedy = "The barrier is lowered again.".to_owned();
     if !going.is_empty() {
-        because.push_str(&list(going));
-        remedy.push_str("Retry it, or give it more time with DrainMinutes.");
+        because.push_str(&format!(": {}", list(going)));
+        remedy.push_str(" Retry it, or give it more time with DrainMinutes.");
     }
     if !failed.is_empty() {
-        let and = if going.is_empty() { "" } else { ", and " };
-        because.push_str(&format!("{and}{}, whose pipeline execution failed", list(failed)));
-        let space = if going.is_empty() { "" } else { " " };
-        remedy.push_str(&format!(
-            "{space}A blue of a failed pipeline execution is kept, to be retried or looked at, until --failed-grace-seconds \
-             of the worker are over: retry that execution, or give it up now with \"bluestage sweep \
-             --failed-grace-seconds 0\", then retry this action."
-        ));
+        let and = if going.is_empty() { ", " } else { "; and " };
+        because.push_str(&format!("{and}of failed pipeline executions: {}", list(failed)));
+        remedy.push_str(
+            " A blue of a failed pipeline execution is kept, to be retried or looked at, until --failed-grace-seconds of \
+             the worker are over: retry that execution, or give it up now with \"bluestage sweep --failed-grace-seconds \
+             0\", then retry this action.",
+        );
     }
     why(Cause::Unavailable, because, remedy)
 }
