@@ -3,15 +3,14 @@
 //! It understands `Parameters` with `Default`, and `Outputs` whose values are texts with `${AWS::StackName}` and
 //! `${Parameter}` in them. Everything else in a template is taken as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bluestage::clock::Clock;
 use bluestage::ports::{
-    Changing, Declared, Deleting, Deletion, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec,
-    StackState, Stacks, TaggedStack,
+    Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, StackSpec, StackState, Stacks,
+    TaggedStack,
 };
 use bluestage::release::{Moment, StackRef};
 use serde_json::Value as Json;

@@ -29,7 +29,9 @@ fn updated(world: &Memory) -> Release<'_> {
 
 /// Whether a stack that is there gets the events.
 fn gets_events(world: &Memory, stack: &str) -> bool {
-    world.stacks.names().contains(&stack.to_owned()) && world.stacks.spec(stack).parameters["GreenDeployment"] == "true"
+    let is_on = |value: &String| value == "true";
+    let is_there = world.stacks.names().contains(&stack.to_owned());
+    is_there && world.stacks.spec(stack).parameters.get("GreenDeployment").is_some_and(is_on)
 }
 
 /// Every stack that gets the events.
