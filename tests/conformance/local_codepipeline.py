@@ -1,4 +1,4 @@
-"""Drives every operation of a running `bluestage local` with boto3, as any client of CodePipeline would.
+"""Drives a running `bluestage local` with boto3, as any client of CodePipeline would: pipelines, executions, jobs.
 
     local_codepipeline.py --endpoint-url http://127.0.0.1:PORT
 
@@ -56,6 +56,7 @@ class World:
     """One run: fresh names, so that it can be repeated against the same server."""
 
     def __init__(self, endpoint):
+        self.endpoint = endpoint
         retries = Config(retries={"total_max_attempts": 1})
         self.pipelines = boto3.client("codepipeline", endpoint_url=endpoint, config=retries)
         self.s3 = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
@@ -88,6 +89,17 @@ class World:
         inputs = [{"name": "SourceArtifact"}]
         return {"name": name, "actionTypeId": self.type_id(provider), "runOrder": order, "inputArtifacts": inputs,
                 "configuration": configuration, **more}
+
+    def register(self, provider=None):
+        """Creates the action type that the actions of `action` are of."""
+        properties = [
+            {"name": "Command", "required": True, "key": True, "secret": False, "type": "String"},
+            {"name": "Password", "required": False, "key": False, "secret": True},
+        ]
+        counts = {"minimumCount": 0, "maximumCount": 5}
+        self.pipelines.create_custom_action_type(
+            category="Test", provider=provider or self.provider, version="1", configurationProperties=properties,
+            inputArtifactDetails=counts, outputArtifactDetails=counts)
 
     def declaration(self, name, *stages, **more):
         fetch = {"name": "Source", "actions": [self.source(poll=more.pop("poll", "false"))]}
@@ -219,7 +231,7 @@ def definitions(world):
     no("a bad mode", "ValidationException", "enum value set", executionMode="FAST")
     no("QUEUED in V1", "InvalidStructureException", "V2", pipelineType="V1", executionMode="QUEUED")
     no_action("an unknown type", "is not available", actionTypeId=world.type_id("Nobody"))
-    no_action("an unsupported AWS action", "supports", actionTypeId={"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"})
+    no_action("an unsupported AWS action", "supports AWS/Source/S3, ThirdParty/Source/LocalDirectory, AWS/Approval/Manual", actionTypeId={"category": "Deploy", "owner": "AWS", "provider": "CodeDeploy", "version": "1"})
     no_action("an unknown property", "unknown configuration 'Colour'", configuration={"Command": "x", "Colour": "red"})
     no_action("a missing property", "'Command'", configuration={})
     no_action("a number that is none", "Number", configuration={"Command": "x", "Count": "many"})
@@ -501,15 +513,15 @@ def sources(world):
     check("and is named", "absent.zip" in error["message"], error)
 
 
-def wire(endpoint):
-    place = urllib.parse.urlparse(endpoint)
+def wire(world):
+    place = urllib.parse.urlparse(world.endpoint)
     def post(target, body, path="/"):
         connection = http.client.HTTPConnection(place.hostname, place.port)
         connection.request("POST", path, body, {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"})
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read()), answer.headers
-    status, body, headers = post("CodePipeline_20150709.PutWebhook", "{}")
-    check("an operation that is not here", status == 400 and body["__type"] == "UnknownOperationException", body)
+    status, body, headers = post("CodePipeline_20150709.Dance", "{}")
+    check("an operation that nobody has", status == 400 and body["__type"] == "UnknownOperationException", body)
     check("errors are JSON 1.1", headers["Content-Type"] == "application/x-amz-json-1.1", headers)
     status, body, _ = post("", "{}", "/somewhere")
     check("no target", status == 400 and body["__type"] == "UnknownOperationException", body)
@@ -519,13 +531,13 @@ def wire(endpoint):
     check("a missing member", body["message"] == "1 validation error detected: Value null at 'name' failed to satisfy constraint: Member must not be null", body)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def run(about, *chapters):
+    """Runs the chapters against the server that the command line names."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--endpoint-url", required=True)
     endpoint = parser.parse_args().endpoint_url
-    wire(endpoint)
     world = World(endpoint)
-    for chapter in (action_types, definitions, jobs, unresolved, run_orders, automatic_retry, modes, stops, sources):
+    for chapter in chapters:
         print(f"-- {chapter.__name__}", flush=True)
         chapter(world)
     print(f"{failures} checks failed" if failures else "all checks held")
@@ -533,4 +545,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, wire, action_types, definitions, jobs, unresolved, run_orders, automatic_retry, modes, stops, sources)

@@ -15,7 +15,9 @@ use aws_sdk_codepipeline::types::{
 };
 use bluestage::clock::SystemClock;
 use bluestage::dice::Dice;
-use bluestage::local::{self, JobCredentials, Local, Object, ObjectKey, Objects, ObjectsError, Revision, Settings};
+use bluestage::local::{
+    self, JobCredentials, Local, NoCloud, Object, ObjectKey, Objects, ObjectsError, Outside, Revision, Settings,
+};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -85,7 +87,8 @@ impl World {
         objects.0.lock().unwrap().insert(source, b"zip".to_vec());
         let clock = Arc::new(SystemClock::start());
         let shared: Arc<dyn Objects> = Arc::<InMemory>::clone(&objects);
-        let local = Arc::new(Local::new(settings, shared, clock, Dice::seeded(7)));
+        let outside = Outside { objects: shared, cloud: Arc::new(NoCloud), clock, dice: Dice::seeded(7) };
+        let local = Arc::new(Local::new(settings, outside));
         let directory =
             std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/local_codepipeline_files");
         let parameters = [("Service".to_owned(), "orders".to_owned())];

@@ -6,6 +6,7 @@
 
 mod check;
 mod declarations;
+mod more;
 mod requests;
 
 pub(crate) use check::violations;

@@ -1,0 +1,182 @@
+//! Work that nobody polls for: the driver does it, or asks the emulator to.
+//!
+//! An errand says everything its doer needs, and follows from what is kept: after a restart the errands of all actions
+//! in progress are given out again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::act::{fail_action, succeed_action};
+use super::execution::{ActionExecution, ActionStatus, Artifact, Execution, SourceRevision};
+use super::start::SourceOverride;
+use super::state::{ActionRef, Pipeline, State};
+use super::{Turn, events};
+use crate::local::definition::Provider;
+
+/// What is to be done.
+#[derive(Clone)]
+pub(crate) struct Errand {
+    pub(crate) action: ActionRef,
+    pub(crate) provider: Provider,
+    /// When, on the monotonic clock.
+    pub(crate) due: Duration,
+    /// The job that the doer is given, if it reports by itself.
+    pub(crate) job: Option<String>,
+    pub(crate) configuration: BTreeMap<String, String>,
+    pub(crate) inputs: Vec<Artifact>,
+    pub(crate) outputs: Vec<Artifact>,
+    /// The key of the artifact store, if one is declared.
+    pub(crate) kms_key: Option<String>,
+    /// The revisions that were asked for instead of the newest.
+    pub(crate) overrides: Vec<SourceOverride>,
+    /// What the provider calls the work that has begun already.
+    pub(crate) begun: Option<String>,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(crate) struct Finished {
+    /// Id and summary of the revision that a source found.
+    pub(crate) revision: Option<(String, String)>,
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) summary: Option<String>,
+}
+
+/// Why nothing came of it: code and message.
+pub(crate) type Failed = (String, String);
+
+/// The errand of an action.
+pub(super) fn errand(execution: &Execution, action: &ActionExecution, provider: Provider, turn: &Turn<'_>) -> Errand {
+    let store = execution.declaration.store(&turn.settings.region);
+    let mine = |wanted: &&SourceOverride| wanted.action_name == action.name;
+    Errand {
+        action: ActionRef {
+            pipeline: execution.declaration.name.clone(),
+            execution: execution.id.clone(),
+            action: action.id.clone(),
+        },
+        provider,
+        due: turn.elapsed,
+        job: None,
+        configuration: action.resolved.clone(),
+        inputs: action.inputs.clone(),
+        outputs: action.outputs.clone(),
+        kms_key: store.and_then(|store| store.encryption_key.as_ref()).map(|key| key.id.clone()),
+        overrides: execution.overrides.iter().filter(mine).cloned().collect(),
+        begun: action.external_id.clone(),
+    }
+}
+
+/// Gives out the errands of all actions in progress again. What was under way ended with the process before.
+pub(crate) fn resume(state: &mut State, turn: &Turn<'_>) {
+    let mut errands = Vec::new();
+    let executions = state.pipelines.values().flat_map(|pipeline| &pipeline.executions);
+    for execution in executions.filter(|execution| execution.is_active()) {
+        for action in execution.actions.iter().filter(|action| action.status == ActionStatus::InProgress) {
+            let provider = match Provider::of(&action.declaration.action_type_id) {
+                None | Some(Provider::Approval) => continue,
+                Some(provider) => provider,
+            };
+            let mut errand = errand(execution, action, provider, turn);
+            if provider == Provider::Lambda {
+                // A function that was invoked reports by itself; one that was not has a job that still waits.
+                let Some(job) = state.jobs.live(&action.id).filter(|job| job.status.is_waiting()) else {
+                    continue;
+                };
+                (errand.job, errand.due) = (Some(job.id.clone()), job.due);
+            }
+            errands.push(errand);
+        }
+    }
+    state.errands = errands;
+}
+
+/// Whether an errand is still wanted: meanwhile the action may have been abandoned or have timed out.
+pub(crate) fn is_wanted(state: &State, reference: &ActionRef) -> bool {
+    let pipeline = state.pipelines.get(&reference.pipeline);
+    let execution = pipeline.and_then(|pipeline| pipeline.execution(&reference.execution));
+    let action = execution.and_then(|execution| execution.action(&reference.action));
+    action.is_some_and(|action| action.status == ActionStatus::InProgress)
+}
+
+/// Records what the provider calls its work, as soon as that is known.
+pub(crate) fn begun(state: &mut State, reference: &ActionRef, external_id: &str, turn: &Turn<'_>) {
+    if let Some((_, action)) = in_progress(state, reference) {
+        action.external_id = Some(external_id.to_owned());
+        action.updated = turn.now;
+    }
+}
+
+/// Completes an action whose errand is done.
+pub(crate) fn finish(state: &mut State, reference: &ActionRef, done: Finished, turn: &Turn<'_>) {
+    let Some((pipeline, action)) = in_progress_mut(state, reference) else {
+        return;
+    };
+    let newest = !pipeline
+        .execution(&reference.execution)
+        .is_some_and(|execution| execution.overrides.iter().any(|wanted| wanted.action_name == action));
+    let Some(execution) = pipeline.execution_mut(&reference.execution) else {
+        return;
+    };
+    if let Some(found) = execution.action_mut(&reference.action) {
+        found.summary = done.summary.or(found.summary.take());
+        if let Some((id, summary)) = &done.revision {
+            for output in &mut found.outputs {
+                output.revision = Some(id.clone());
+                output.revision_summary = Some(summary.clone());
+            }
+        }
+    }
+    if let Some((id, summary)) = &done.revision {
+        note_source(execution, &action, (id, Some(summary)));
+    }
+    succeed_action(execution, &reference.action, done.variables, turn);
+    // An older revision that was asked for says nothing about what is new.
+    if let (Some((id, _)), true) = (done.revision, newest) {
+        pipeline.progress.seen.insert(action, id);
+    }
+}
+
+/// Remembers which revision a source action found in this execution.
+pub(super) fn note_source(execution: &mut Execution, action: &str, (id, summary): (&str, Option<&String>)) {
+    execution.source_revisions.retain(|known| known.action_name != action);
+    execution.source_revisions.push(SourceRevision {
+        action_name: action.to_owned(),
+        revision_id: id.to_owned(),
+        revision_summary: summary.cloned(),
+    });
+}
+
+/// Fails an action whose errand could not be done.
+pub(crate) fn fail(state: &mut State, reference: &ActionRef, failed: Failed, turn: &Turn<'_>) {
+    if in_progress(state, reference).is_none() {
+        return;
+    }
+    // A function that could not be invoked will not report either.
+    state.jobs.close_for(&reference.action, super::JobStatus::Failed);
+    let pipeline = state.pipelines.get_mut(&reference.pipeline);
+    if let Some(execution) = pipeline.and_then(|pipeline| pipeline.execution_mut(&reference.execution)) {
+        fail_action(execution, &reference.action, failed, turn);
+    }
+}
+
+/// An action that is still in progress, with its execution's name of it.
+fn in_progress<'a>(state: &'a mut State, reference: &ActionRef) -> Option<(String, &'a mut ActionExecution)> {
+    if !is_wanted(state, reference) {
+        return None;
+    }
+    let pipeline = state.pipelines.get_mut(&reference.pipeline)?;
+    let action = pipeline.execution_mut(&reference.execution)?.action_mut(&reference.action)?;
+    Some((action.name.clone(), action))
+}
+
+/// The pipeline of an action that is still in progress, and the action's name.
+fn in_progress_mut<'a>(state: &'a mut State, reference: &ActionRef) -> Option<(&'a mut Pipeline, String)> {
+    let (name, _) = in_progress(state, reference)?;
+    Some((state.pipelines.get_mut(&reference.pipeline)?, name))
+}
+
+/// Tells that an action was given up.
+pub(super) fn tell_abandoned(execution: &Execution, action: &ActionExecution, turn: &Turn<'_>) {
+    events::tell_action(execution, action, "ABANDONED", turn);
+}
