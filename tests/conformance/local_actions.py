@@ -21,7 +21,7 @@ TEMPLATE = json.dumps({
     "Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": {"Ref": "Length"}}}},
     "Outputs": {"Length": {"Value": {"Ref": "Length"}}, "Place": {"Value": {"Ref": "Place"}}},
 })
-BROKEN = json.dumps({"Resources": {"Nothing": {"Type": "AWS::Dance::Floor"}}})
+BROKEN = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": "abc"}}}})
 
 
 def types(world):
@@ -87,7 +87,7 @@ def stacks(world):
     execution = world.start(name)
     check("a stack that fails fails the action", world.ends(name, execution, "Failed"))
     error = world.actions(name, execution)[0]["output"]["executionResult"]["errorDetails"]
-    check("with a reason", error["code"] == "JobFailed" and error["message"], error)
+    check("with a reason", error["code"] == "JobFailed" and "ROLLBACK_COMPLETE" in error["message"], error)
     mend = stack_action("Deploy", "REPLACE_ON_FAILURE", StackName=f"{stack}-bad", TemplatePath="SourceArtifact::stack.json")
     name = world.create(world.declaration("mended", {"name": "Deploy", "actions": [mend]}))
     execution = world.start(name)

@@ -17,6 +17,7 @@ pub(super) async fn invoke(local: &Local, errand: &Errand) -> Result<(), Failed>
     };
     wire::add_credentials(local, &mut job).await;
     let event = json!({"CodePipeline.job": {"id": job["id"], "accountId": job["accountId"], "data": job["data"]}});
+    let event = wire::without_nulls(event);
     let function = configured(errand, "FunctionName").unwrap_or_default();
     local.cloud().invoke(function, &event).await.map_err(|error| refused(&error))?;
     local.change(|state, _| engine::hand_over(state, id));

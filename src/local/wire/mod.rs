@@ -40,6 +40,7 @@ use super::shape;
 
 pub(super) use action_types::from_input as action_type;
 pub(super) use jobs::{add_credentials, job};
+pub(super) use output::without_nulls;
 pub(super) use tags::of_input as tags;
 
 /// What precedes the operation's name in `X-Amz-Target`.
@@ -97,7 +98,7 @@ fn answer(local: &Local, operation: &str, body: &[u8]) -> Answer<Value> {
     let body = if body.is_empty() { b"{}" } else { body };
     let input: Value = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     shape::violations(&input, shape)?;
-    local.change(|state, turn| run(state, input, turn)).map(output::without_nulls)
+    local.change(|state, turn| run(state, input, turn)).map(without_nulls)
 }
 
 /// Reads an input that has been checked against its shape.
