@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
-struct InMemory(Mutex<HashMap<(String, String), Vec<u8>>>);
+pub(crate) struct InMemory(pub(crate) Mutex<HashMap<(String, String), Vec<u8>>>);
 
 #[async_trait]
 impl Objects for InMemory {
@@ -50,7 +50,7 @@ impl Objects for InMemory {
     }
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let credentials = JobCredentials {
         access_key_id: "local".to_owned(),
         secret_access_key: SecretString::from("secret"),
@@ -61,7 +61,7 @@ fn settings() -> Settings {
     settings
 }
 
-fn client(endpoint: String) -> Client {
+pub(crate) fn client(endpoint: String) -> Client {
     let config = aws_sdk_codepipeline::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -145,7 +145,7 @@ impl World {
     }
 }
 
-fn type_id() -> ActionTypeId {
+pub(crate) fn type_id() -> ActionTypeId {
     ActionTypeId::builder()
         .category(ActionCategory::Test)
         .owner(ActionOwner::Custom)
