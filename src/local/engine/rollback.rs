@@ -119,3 +119,45 @@ fn begin(pipeline: &mut Pipeline, (target, at): (&str, usize), trigger: Trigger,
     pipeline.executions.push(Tracked::new(execution));
     Some(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::scenario::{Scenario, action};
+    use super::*;
+
+    #[test]
+    fn a_failed_stage_goes_back_to_the_last_execution_that_succeeded_there_and_no_further() {
+        let more = json!({"onFailure": {"result": "ROLLBACK"}});
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1)], &more);
+        let good = scenario.start();
+        let jobs = scenario.take();
+        scenario.succeed(&jobs["a"]).unwrap();
+        scenario.start();
+        let jobs = scenario.take();
+        scenario.fail(&jobs["a"]).unwrap();
+        let back = scenario.state.pipelines["p"].executions.last().unwrap().id.clone();
+        assert_eq!(scenario.execution(&back).rollback_of.as_ref(), Some(&good));
+        let jobs = scenario.take();
+        scenario.fail(&jobs["a"]).unwrap();
+        assert_eq!(scenario.execution(&back).status, ExecutionStatus::Failed);
+        assert_eq!(scenario.state.pipelines["p"].executions.len(), 3, "a rollback was rolled back");
+    }
+
+    #[test]
+    fn a_rollback_waits_for_its_stage() {
+        let mut scenario = Scenario::with("QUEUED", &[action("a", 1)], &json!({}));
+        let good = scenario.start();
+        let jobs = scenario.take();
+        scenario.succeed(&jobs["a"]).unwrap();
+        let inside = scenario.start();
+        let jobs = scenario.take();
+        let request = RollbackRequest { pipeline: "p".to_owned(), stage: "Test".to_owned(), target: good };
+        let back = scenario.change(|state, turn| roll_back(state, &request, turn)).unwrap();
+        assert_eq!(scenario.test_stage(&back), StageStatus::Waiting);
+        scenario.succeed(&jobs["a"]).unwrap();
+        assert_eq!(scenario.execution(&inside).status, ExecutionStatus::Succeeded);
+        assert_eq!(scenario.test_stage(&back), StageStatus::InProgress);
+    }
+}

@@ -295,6 +295,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::scenario::{Scenario, action};
+    use super::super::{TransitionRequest, close, open};
     use super::*;
 
     fn one_action(mode: &str) -> Scenario {
@@ -396,5 +397,75 @@ mod tests {
         assert_eq!(jobs.keys().collect::<Vec<_>>(), ["b"]);
         scenario.succeed(&jobs["b"]).unwrap();
         assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Succeeded);
+    }
+
+    #[test]
+    fn only_so_many_executions_are_kept_and_never_one_that_runs() {
+        let mut scenario = one_action("PARALLEL");
+        scenario.settings.history = 2;
+        let running = scenario.start();
+        let old = scenario.take();
+        let mut ended = Vec::new();
+        for _ in 0..3 {
+            ended.push(scenario.start());
+            let jobs = scenario.take();
+            scenario.succeed(&jobs["run"]).unwrap();
+        }
+        let kept: Vec<&str> = scenario.state.pipelines["p"].executions.iter().map(|e| e.id.as_str()).collect();
+        assert_eq!(kept, [&running, &ended[2]]);
+        // The jobs of the forgotten are forgotten too.
+        assert_eq!(scenario.state.jobs.by_id.len(), 2);
+        scenario.succeed(&old["run"]).unwrap();
+        assert_eq!(scenario.state.gone.len(), 2);
+    }
+
+    #[test]
+    fn everything_that_happens_is_told_in_order() {
+        let mut scenario = one_action("SUPERSEDED");
+        scenario.start();
+        let jobs = scenario.take();
+        scenario.fail(&jobs["run"]).unwrap();
+        let told = [
+            "pipeline STARTED",
+            "Source STARTED",
+            "Fetch STARTED",
+            "Fetch SUCCEEDED",
+            "Source SUCCEEDED",
+            "Test STARTED",
+            "run STARTED",
+            "run FAILED",
+            "Test FAILED",
+            "pipeline FAILED",
+        ];
+        assert_eq!(scenario.told, told);
+    }
+
+    #[test]
+    fn a_closed_transition_lets_nobody_in_until_it_is_opened() {
+        let mut scenario = one_action("PARALLEL");
+        let request = TransitionRequest { pipeline: "p".to_owned(), stage: "Test".to_owned(), inbound: true };
+        scenario.change(|state, turn| close(state, &request, "no".to_owned(), turn)).unwrap();
+        let execution = scenario.start();
+        assert_eq!(scenario.test_stage(&execution), StageStatus::Waiting);
+        scenario.change(|state, turn| open(state, &request, turn)).unwrap();
+        assert_eq!(scenario.test_stage(&execution), StageStatus::InProgress);
+    }
+
+    #[test]
+    fn a_condition_on_failure_decides_what_follows() {
+        let rule = |value: &str| {
+            json!({"onFailure": {"conditions": [{"result": "SKIP", "rules": [{"name": "r",
+                "ruleTypeId": {"category": "Rule", "provider": "VariableCheck"},
+                "configuration": {"Variable": "#{codepipeline.PipelineExecutionId}", "Operator": "NE", "Value": value}}]}]}})
+        };
+        // The result follows when the condition does not hold.
+        for (holds, status) in [(true, StageStatus::Failed), (false, StageStatus::Skipped)] {
+            let value = if holds { "x" } else { "#{codepipeline.PipelineExecutionId}" };
+            let mut scenario = Scenario::with("PARALLEL", &[action("run", 1)], &rule(value));
+            let execution = scenario.start();
+            let jobs = scenario.take();
+            scenario.fail(&jobs["run"]).unwrap();
+            assert_eq!(scenario.test_stage(&execution), status);
+        }
     }
 }

@@ -8,6 +8,8 @@
 //! power cut. When the log has grown to several times what it holds, it is written anew beside itself and renamed.
 
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::convert::CLOSED;
 use super::{Finding, Findings, LoadError, Loaded};
 use crate::local::definition::PipelineDeclaration;
-use crate::local::engine::{self, State, Turn};
+use crate::local::engine::{self, State, TransitionRequest, Turn};
 use crate::local::error::{Answer, ErrorKind};
 use crate::local::{shape, wire};
 
@@ -43,14 +44,29 @@ fn declare_pipeline(state: &mut State, finding: &Finding, (declared, turn): (&[S
     let declaration: PipelineDeclaration =
         serde_json::from_value(pipeline).map_err(|error| ErrorKind::Serialization.because(error.to_string()))?;
     let tags = wire::tags(finding.input.get("tags").cloned().unwrap_or_default())?;
+    let name = declaration.name.clone();
     let kept = state.pipelines.get(&declaration.name).filter(|_| !declared.contains(&declaration.name));
-    match kept.map(|kept| kept.declaration()) {
-        None => engine::create(state, (declaration, tags), turn).map(|created| created.name),
-        Some(kept) if *kept == (PipelineDeclaration { version: kept.version, ..declaration.clone() }) => {
-            Ok(declaration.name)
+    match kept.map(engine::Pipeline::declaration) {
+        None => {
+            engine::create(state, (declaration, tags), turn)?;
+            close(state, &name, (finding, turn))?;
         }
-        Some(_) => engine::update(state, declaration, turn).map(|updated| updated.name),
+        Some(kept) if *kept == (PipelineDeclaration { version: kept.version, ..declaration.clone() }) => (),
+        Some(_) => {
+            engine::update(state, declaration, turn)?;
+        }
     }
+    Ok(name)
+}
+
+/// Disables the transitions that a template disables.
+fn close(state: &mut State, pipeline: &str, (finding, turn): (&Finding, &Turn<'_>)) -> Answer<()> {
+    for closed in finding.input.get(CLOSED).and_then(Value::as_array).into_iter().flatten() {
+        let part = |name: &str| closed[name].as_str().unwrap_or_default().to_owned();
+        let (pipeline, stage) = (pipeline.to_owned(), part("stageName"));
+        engine::close(state, &TransitionRequest { pipeline, stage, inbound: true }, part("reason"), turn)?;
+    }
+    Ok(())
 }
 
 impl Finding {
