@@ -189,13 +189,16 @@ def events(world):
 
 
 def started_by_event(world):
-    name = world.create(world.declaration("rung", {"name": "Test", "actions": [world.action("Run")]}))
+    name = world.create(world.declaration("rung", {"name": "Test", "actions": [world.action("Run")]},
+                                          variables=[{"name": "who", "defaultValue": "nobody"}]))
     event = lambda key: {"source": "aws.s3", "detail-type": "Object Created",
                          "detail": {"bucket": {"name": world.bucket}, "object": {"key": key}}}
     status, answer = post(world.endpoint + "/events", event("source.zip"))
     check("an event of S3 starts the pipelines of its object", status == 200 and answer["started"] >= 1, answer)
     newest = world.pipelines.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"][0]
     check("and they say why", newest["trigger"]["triggerType"] == "CloudWatchEvent", newest)
+    found = world.pipelines.get_pipeline_execution(pipelineName=name, pipelineExecutionId=newest["pipelineExecutionId"])["pipelineExecution"]
+    check("with the variables' defaults", found["variables"] == [{"name": "who", "resolvedValue": "nobody"}], found)
     check("of another object: none", post(world.endpoint + "/events", event("other.zip"))[1] == {"started": 0})
     check("something else is refused", post(world.endpoint + "/events", {"source": "aws.ec2"})[0] == 400)
     world.pipelines.delete_pipeline(name=name)

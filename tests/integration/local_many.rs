@@ -143,7 +143,7 @@ async fn a_thousand_executions_are_over_in_seconds_and_only_the_last_are_kept() 
     assert_eq!(jobs, EXECUTIONS * 3);
     assert!(took < PATIENCE, "it took {took:?}");
     let log = std::fs::metadata(place.path().join("data/state.jsonl")).unwrap().len();
-    println!("{EXECUTIONS} executions took {took:?}; the log has {log} bytes");
+    eprintln!("{EXECUTIONS} executions took {took:?}; the log has {log} bytes");
     assert!(log < 32 << 20, "the log has {log} bytes");
     assert_eq!(kept(&server.client).await, HISTORY);
     server.end().await;

@@ -1,6 +1,7 @@
 //! The local CodePipeline is killed and started again; what it was told stays true.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_codepipeline::types::{
     ActionCategory, ActionExecutionStatus, ActionOwner, ActionTypeId, Job, PipelineExecutionStatus,
@@ -9,8 +10,12 @@ use aws_sdk_s3::primitives::ByteStream;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bluestage;
+use crate::queue::Gate;
 use crate::world::{ARTIFACT_BUCKET, Options, SOURCE_BUCKET, World};
+use crate::{bluestage, slow};
+
+/// How long a stack may take to be begun.
+const SOON: Duration = Duration::from_secs(20);
 
 /// How many executions there are at once.
 const EXECUTIONS: usize = 10;
@@ -51,11 +56,25 @@ fn type_id() -> ActionTypeId {
     id.provider("Tester").version("1").build().unwrap()
 }
 
+/// A pipeline that deploys its source as a stack.
+fn stack_pipeline() -> Value {
+    let deploy = json!({"name": "Deploy", "inputArtifacts": [{"name": "Source"}], "namespace": "deploy",
+        "actionTypeId": {"category": "Deploy", "owner": "AWS", "provider": "CloudFormation", "version": "1"},
+        "configuration": {"ActionMode": "CREATE_UPDATE", "StackName": "slow", "TemplatePath": "Source::template.yaml",
+            "RoleArn": "arn:aws:iam::000000000000:role/p", "Capabilities": "CAPABILITY_IAM"}});
+    let mut declared = pipeline();
+    declared["pipeline"]["name"] = json!("slow");
+    declared["pipeline"]["stages"][0]["actions"][0]["configuration"]["S3ObjectKey"] = json!("slow.zip");
+    declared["pipeline"]["stages"][1]["actions"] = json!([deploy]);
+    declared
+}
+
 /// A world whose local CodePipeline keeps its state in the directory that comes with it.
 async fn world() -> (World, TempDir) {
     let files = tempfile::tempdir().unwrap();
     std::fs::write(files.path().join("type.yaml"), ACTION_TYPE).unwrap();
     std::fs::write(files.path().join("pipeline.json"), pipeline().to_string()).unwrap();
+    std::fs::write(files.path().join("slow.json"), stack_pipeline().to_string()).unwrap();
     let (pipelines, data) = (files.path().display().to_string(), files.path().join("data").display().to_string());
     let flags = ["--redelivery-seconds", "1", "--data", &data, "--pipelines", &pipelines];
     let options = Options { local_flags: flags.map(str::to_owned).to_vec(), ..Options::default() };
@@ -142,4 +161,29 @@ async fn ended_right(world: &World, execution: &str) {
     assert_eq!(statuses.len(), 3, "{statuses:?}");
     assert!(statuses.values().all(|status| *status == ActionExecutionStatus::Succeeded), "{statuses:?}");
     assert_eq!(outcome.action("Second").variables["Found"], format!("{execution}!!"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_was_being_made_when_the_local_codepipeline_was_killed_is_waited_for_and_made_once() {
+    let (mut world, _files) = world().await;
+    let gate = Gate::closed(&world);
+    let execution = world.release("slow", &slow::source(&gate)).await;
+    let begun = tokio::time::timeout(SOON, async {
+        while world.stacks().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    begun.await.expect("the stack is begun");
+    let before = stack_id(&world).await;
+    world.restart_local();
+    assert_eq!(world.execution_status("slow", &execution).await, PipelineExecutionStatus::InProgress);
+    gate.open("stack");
+    let outcome = world.await_execution("slow", &execution).await;
+    assert_eq!(outcome.succeeded().action("Deploy").external_id, before);
+    assert_eq!(stack_id(&world).await, before);
+}
+
+async fn stack_id(world: &World) -> String {
+    let listed = world.cloudformation().describe_stacks().stack_name("slow").send().await.unwrap();
+    listed.stacks()[0].stack_id().unwrap().to_owned()
 }

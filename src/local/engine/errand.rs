@@ -180,3 +180,87 @@ fn in_progress_mut<'a>(state: &'a mut State, reference: &ActionRef) -> Option<(&
 pub(super) fn tell_abandoned(execution: &Execution, action: &ActionExecution, turn: &Turn<'_>) {
     events::tell_action(execution, action, "ABANDONED", turn);
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::scenario::Scenario;
+    use super::super::{JobFailure, hand_over, put_failure};
+    use super::*;
+
+    fn built_in(category: &str, provider: &str, configuration: &Value) -> Value {
+        let id = json!({"category": category, "owner": "AWS", "provider": provider, "version": "1"});
+        json!({"name": "act", "actionTypeId": id, "configuration": configuration})
+    }
+
+    fn function() -> Scenario {
+        let invoke = built_in("Invoke", "Lambda", &json!({"FunctionName": "f"}));
+        let mut scenario = Scenario::with("PARALLEL", &[invoke], &json!({}));
+        scenario
+            .change(|state, turn| {
+                super::super::start(state, super::super::StartRequest::by("StartPipelineExecution", "p"), turn)
+            })
+            .unwrap();
+        let source = scenario.state.errands.remove(0);
+        scenario.change(|state, turn| finish(state, &source.action, Finished::default(), turn));
+        scenario
+    }
+
+    #[test]
+    fn a_function_that_was_not_invoked_before_a_restart_is_invoked_after_it() {
+        let mut scenario = function();
+        let job = scenario.state.errands[0].job.clone().unwrap();
+        scenario.change(resume);
+        assert_eq!(scenario.state.errands.len(), 1);
+        assert_eq!(scenario.state.errands[0].job.as_ref(), Some(&job));
+        scenario.change(|state, _| hand_over(state, &job));
+        scenario.change(resume);
+        assert!(scenario.state.errands.is_empty(), "it would be invoked twice");
+    }
+
+    #[test]
+    fn a_function_that_goes_on_is_invoked_again_after_the_delay_and_may_report_before_its_invocation_is_answered() {
+        let mut scenario = function();
+        let first = scenario.state.errands.remove(0).job.unwrap();
+        scenario.go_on(&first, "more").unwrap();
+        let again = scenario.state.errands.remove(0);
+        assert_eq!(again.due, scenario.settings.continuation);
+        assert_ne!(again.job.as_ref(), Some(&first));
+        let report = JobFailure { kind: "JobFailed".to_owned(), message: "red".to_owned(), external_id: None };
+        scenario.change(|state, turn| put_failure(state, &again.job.unwrap(), report, turn)).unwrap();
+        assert!(!is_wanted(&scenario.state, &again.action));
+    }
+
+    #[test]
+    fn an_errand_of_an_abandoned_action_changes_nothing_any_more() {
+        let mut scenario = function();
+        let errand = scenario.state.errands.remove(0);
+        scenario.change(|state, turn| fail(state, &errand.action, ("JobFailed".to_owned(), "no".to_owned()), turn));
+        scenario.change(|state, turn| finish(state, &errand.action, Finished::default(), turn));
+        let execution = scenario.execution(&errand.action.execution);
+        assert_eq!(execution.action(&errand.action.action).unwrap().status, ActionStatus::Failed);
+        // Nor does the function's own report.
+        let late = scenario.succeed(&errand.job.unwrap()).unwrap_err();
+        assert_eq!(late.kind, crate::local::error::ErrorKind::InvalidJobState);
+    }
+
+    #[test]
+    fn an_approval_that_nobody_gives_fails_after_seven_days_or_as_declared() {
+        for (declared, allowed) in [(None, 7 * 24 * 60), (Some(30), 30)] {
+            let mut ask = built_in("Approval", "Manual", &json!({}));
+            if let Some(minutes) = declared {
+                ask["timeoutInMinutes"] = json!(minutes);
+            }
+            let mut scenario = Scenario::with("PARALLEL", &[ask], &json!({}));
+            let execution = scenario.start();
+            let status = |scenario: &Scenario| scenario.execution(&execution).actions[1].status;
+            scenario.pass(Duration::from_mins(allowed - 1));
+            scenario.change(super::super::expire);
+            assert_eq!(status(&scenario), ActionStatus::InProgress);
+            scenario.pass(Duration::from_mins(1));
+            scenario.change(super::super::expire);
+            assert_eq!(status(&scenario), ActionStatus::Failed);
+        }
+    }
+}

@@ -157,4 +157,17 @@ mod tests {
         assert_eq!(scenario.state.jobs.by_id[&next].status, JobStatus::TimedOut);
         assert_eq!(scenario.succeed(&next).unwrap_err().kind, ErrorKind::InvalidJobState);
     }
+
+    #[test]
+    fn a_job_whose_own_time_is_up_fails_its_action() {
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1)], &json!({}));
+        let execution = scenario.start();
+        let job = scenario.take()["a"].clone();
+        let limit = std::time::Duration::from_secs(60);
+        scenario.state.jobs.by_id.get_mut(&job).unwrap().deadline = Some(limit);
+        scenario.pass(limit);
+        scenario.change(expire);
+        assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Failed);
+        assert_eq!(scenario.state.jobs.by_id[&job].status, JobStatus::TimedOut);
+    }
 }
