@@ -51,7 +51,11 @@ def approvals(world):
            "configuration": {"CustomData": "look at #{src.VersionId}"}, "timeoutInMinutes": 60}
     name = world.create(world.declaration("asked", {"name": "Gate", "actions": [ask]}, {"name": "Test", "actions": [world.action("Run")]}))
     execution = world.start(name)
-    state = until(lambda: world.stage(name, "Gate")["actionStates"][0].get("latestExecution"))
+    def asked():
+        """The question that is open, if one is."""
+        state = world.stage(name, "Gate")["actionStates"][0].get("latestExecution", {})
+        return state if state.get("status") == "InProgress" else None
+    state = until(asked)
     check("an approval waits and has a token", state["status"] == "InProgress" and state["token"], state)
     answer = dict(pipelineName=name, stageName="Gate", actionName="Ask", token=state["token"])
     yes, no = {"summary": "fine", "status": "Approved"}, {"summary": "not like this", "status": "Rejected"}
@@ -65,7 +69,7 @@ def approvals(world):
     world.succeed(world.take(execution))
     check("approved, the pipeline goes on", world.ends(name, execution, "Succeeded"))
     second = world.start(name)
-    state = until(lambda: next((s for s in [world.stage(name, "Gate")["actionStates"][0]["latestExecution"]] if s["status"] == "InProgress"), None))
+    state = until(asked)
     pipelines.put_approval_result(**{**answer, "token": state["token"]}, result=no)
     check("rejected, it fails", world.ends(name, second, "Failed"))
     error = world.actions(name, second)[0]["output"]["executionResult"]["errorDetails"]
