@@ -50,6 +50,9 @@ use bus::Bus;
 use engine::{State, Turn};
 use journal::{Found, Journal, Moment};
 
+/// How long STS may take to make credentials. It is on this machine.
+const STS_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A local CodePipeline: its state, and what it needs of the world.
 pub struct Local {
     kept: Mutex<Kept>,
@@ -82,8 +85,8 @@ pub struct Outside {
 struct Kept {
     state: State,
     journal: Journal,
-    /// Why the last change could not be kept.
-    lost: Option<io::Error>,
+    /// Why a change could not be kept, if that happened.
+    lost: Option<String>,
     /// Where the server listens; webhooks' addresses begin with it.
     address: Option<SocketAddr>,
 }
@@ -146,7 +149,7 @@ impl Local {
             self.errands_wait.notify_one();
         }
         if let Err(error) = journal.keep(state, Moment { now: turn.now, elapsed: turn.elapsed }) {
-            *lost = Some(error);
+            *lost = Some(error.to_string());
             self.ends.notify_one();
         }
         for event in turn.events.into_inner() {
@@ -193,7 +196,12 @@ impl Local {
         if seconds == 0 {
             return own();
         }
-        match self.cloud().credentials(seconds).await {
+        // A poll must not hang because the emulator does.
+        let made = tokio::select! {
+            made = self.cloud().credentials(seconds) => made,
+            () = self.clock().sleep(STS_PATIENCE) => Err(CloudError::Other("STS does not answer".to_owned())),
+        };
+        match made {
             Ok(fresh) => fresh,
             Err(error) => {
                 // One line is enough; every poll would make another.
@@ -208,8 +216,13 @@ impl Local {
     /// Ends when a change could not be kept: whoever was told of it would be deceived after the next start.
     async fn unkept(&self) -> io::Result<()> {
         self.ends.notified().await;
-        let lost = self.kept().lost.take();
-        Err(lost.unwrap_or_else(|| io::Error::other("a change could not be kept")))
+        let why = self.lost().unwrap_or_default();
+        Err(io::Error::other(format!("a change could not be kept: {why}")))
+    }
+
+    /// Why a change could not be kept, if that happened. What was answered since then is not to be relied on.
+    fn lost(&self) -> Option<String> {
+        self.kept().lost.clone()
     }
 }
 

@@ -1,17 +1,21 @@
 //! The local CodePipeline is killed and started again; what it was told stays true.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
+use aws_sdk_codepipeline::Client;
 use aws_sdk_codepipeline::types::{
-    ActionCategory, ActionExecutionStatus, ActionOwner, ActionTypeId, Job, PipelineExecutionStatus,
+    ActionCategory, ActionExecutionStatus, ActionOwner, ActionTypeId, ArtifactDetails, Job, PipelineExecutionStatus,
 };
 use aws_sdk_s3::primitives::ByteStream;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::local_codepipeline::client;
 use crate::queue::Gate;
-use crate::world::{ARTIFACT_BUCKET, Options, SOURCE_BUCKET, World};
+use crate::world::{ARTIFACT_BUCKET, Options, Process, SOURCE_BUCKET, World};
 use crate::{bluestage, slow};
 
 /// How long a stack may take to be begun.
@@ -186,4 +190,40 @@ async fn a_stack_that_was_being_made_when_the_local_codepipeline_was_killed_is_w
 async fn stack_id(world: &World) -> String {
     let listed = world.cloudformation().describe_stacks().stack_name("slow").send().await.unwrap();
     listed.stacks()[0].stack_id().unwrap().to_owned()
+}
+
+/// Starts the local CodePipeline with a limit for the files that it writes, in blocks of 512 bytes.
+fn limited(world: &World, data: &Path, blocks: &str) -> (Process, Client) {
+    let mut command = Command::new("sh");
+    // The limit's signal is ignored, so that the write fails as on a full disk.
+    let script = r#"trap '' XFSZ; ulimit -f "$1"; exec "$0" local --listen 127.0.0.1:0 --data "$2""#;
+    command.args(["-c", script]).arg(bluestage()).arg(blocks).arg(data);
+    let mut process = Process::start("limited", command, world.home.path(), &world.environment());
+    let line: Value = serde_json::from_str(&process.first_line()).unwrap();
+    (process, client(line["listening"].as_str().unwrap().to_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_cannot_be_kept_is_not_confirmed_and_ends_the_program() {
+    let (world, files) = world().await;
+    let data = files.path().join("small");
+    let (mut process, client) = limited(&world, &data, "16");
+    let count = ArtifactDetails::builder().minimum_count(0).maximum_count(5).build();
+    let mut confirmed = 0;
+    let refused = loop {
+        let made = client.create_custom_action_type().category(ActionCategory::Test).provider(format!("P{confirmed}"));
+        let made = made.version("1").input_artifact_details(count.clone()).output_artifact_details(count.clone());
+        match made.send().await {
+            Ok(_) => confirmed += 1,
+            Err(refused) => break refused,
+        }
+        assert!(confirmed < 50, "the limit was never met");
+    };
+    assert!(confirmed > 2, "{refused:?}");
+    let ended = process.ended(SOON);
+    assert_eq!(ended.and_then(|status| status.code()), Some(1), "{}", process.logged());
+
+    let (_process, client) = limited(&world, &data, "unlimited");
+    let types = client.list_action_types().action_owner_filter(ActionOwner::Custom).send().await.unwrap();
+    assert_eq!(types.action_types().len(), confirmed);
 }

@@ -27,8 +27,8 @@ pub(crate) fn retry(state: &mut State, request: &RetryRequest, turn: &Turn<'_>) 
         execution.status = ExecutionStatus::InProgress;
         execution.stop = None;
         execution.updated = turn.now;
-        begin_again(execution, (request.mode, RetryTrigger::ManualStageRetry), turn);
         events::tell_execution(execution, "RESUMED", turn);
+        begin_again(execution, (request.mode, RetryTrigger::ManualStageRetry), turn);
     }
     Ok(())
 }

@@ -75,6 +75,10 @@ async fn respond(
         Err(rejected) => Err(ErrorKind::Serialization.because(rejected.body_text())),
     };
     let (status, body) = match answer {
+        _ if local.lost().is_some() => {
+            let message = "The change could not be kept, so that the local CodePipeline ends; its log says why";
+            (StatusCode::INTERNAL_SERVER_ERROR, json!({"__type": "InternalFailure", "message": message}))
+        }
         Ok(mut output) => {
             add_credentials(&local, &mut output).await;
             (StatusCode::OK, output)
