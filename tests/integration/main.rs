@@ -12,6 +12,7 @@ mod events;
 mod isolation;
 mod local_codepipeline;
 mod local_many;
+mod local_outside;
 mod local_restart;
 mod local_settings;
 mod main_job;
