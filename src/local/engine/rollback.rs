@@ -160,4 +160,24 @@ mod tests {
         assert_eq!(scenario.execution(&inside).status, ExecutionStatus::Succeeded);
         assert_eq!(scenario.test_stage(&back), StageStatus::InProgress);
     }
+
+    #[test]
+    fn whether_a_rollback_goes_on_into_the_next_stage_is_a_setting() {
+        for (goes_on, status) in [(false, ExecutionStatus::Succeeded), (true, ExecutionStatus::InProgress)] {
+            let mut scenario = Scenario::with("QUEUED", &[action("a", 1)], &json!({}));
+            scenario.add_stage("After", &[action("b", 1)]);
+            scenario.settings.continue_after_rollback = goes_on;
+            let good = scenario.start();
+            for name in ["a", "b"] {
+                let jobs = scenario.take();
+                scenario.succeed(&jobs[name]).unwrap();
+            }
+            let request = RollbackRequest { pipeline: "p".to_owned(), stage: "Test".to_owned(), target: good };
+            let back = scenario.change(|state, turn| roll_back(state, &request, turn)).unwrap();
+            let jobs = scenario.take();
+            scenario.succeed(&jobs["a"]).unwrap();
+            assert_eq!(scenario.execution(&back).status, status);
+            assert_eq!(scenario.poll().len(), usize::from(goes_on));
+        }
+    }
 }

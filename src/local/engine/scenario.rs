@@ -10,7 +10,7 @@ use super::execution::{Execution, StageStatus};
 use super::state::{JobStatus, State};
 use super::{
     Finished, JobFailure, JobSuccess, PollRequest, StartRequest, Turn, acknowledge, create, finish, job_context, poll,
-    put_failure, put_success, settle, start,
+    put_failure, put_success, settle, start, update,
 };
 use crate::dice::Dice;
 use crate::local::definition::{ActionType, ActionTypeId, Tags};
@@ -74,6 +74,13 @@ impl Scenario {
         let declaration = serde_json::from_value(declaration).unwrap();
         scenario.change(|state, turn| create(state, (declaration, Tags::default()), turn).map(|_| ())).unwrap();
         scenario
+    }
+
+    /// Adds a pipeline stage at the end.
+    pub(super) fn add_stage(&mut self, name: &str, actions: &[Value]) {
+        let mut declaration = (*self.state.pipelines["p"].declaration()).clone();
+        declaration.stages.push(serde_json::from_value(json!({"name": name, "actions": actions})).unwrap());
+        self.change(|state, turn| update(state, declaration, turn).map(|_| ())).unwrap();
     }
 
     /// Changes the state and lets everything follow, as the server does.

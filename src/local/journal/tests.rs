@@ -5,8 +5,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::dice::Dice;
-use crate::local::definition::{PipelineDeclaration, Tags};
-use crate::local::engine::{self, Execution, StartRequest, Turn};
+use crate::local::definition::{PipelineDeclaration, RetryMode, Tags};
+use crate::local::engine::{
+    self, ApprovalResult, Execution, Finished, RetryRequest, RollbackRequest, StartRequest, StopRequest,
+    TransitionRequest, Turn,
+};
 use crate::local::settings::{JobCredentials, Settings};
 
 /// A journal in a directory of its own, and the state that it keeps.
@@ -182,4 +185,98 @@ fn what_is_gone_stays_gone_and_its_name_can_be_used_again() {
     let new = desk.start();
     desk.restart().unwrap();
     assert!(desk.execution(&old).is_none() && desk.execution(&new).is_some());
+}
+
+/// A number below `sides`.
+fn throw(desk: &Desk, sides: usize) -> usize {
+    desk.dice.id(1).bytes().next().map_or(0, usize::from) % sides
+}
+
+/// One of the executions.
+fn any_execution(desk: &Desk) -> String {
+    match &desk.state().pipelines["p"].executions[..] {
+        [] => String::new(),
+        executions => executions[throw(desk, executions.len())].id.clone(),
+    }
+}
+
+/// Does one thing of those that people and time do, as the dice fall; what is refused changes nothing.
+fn anything(desk: &mut Desk) {
+    match throw(desk, 12) {
+        0..=2 => {
+            let request = StartRequest::by("StartPipelineExecution", "p");
+            desk.change(|state, turn| engine::start(state, request, turn).ok());
+        }
+        3..=5 => desk.change(|state, turn| {
+            let errands = std::mem::take(&mut state.errands);
+            for errand in errands {
+                let revision = Some(("r".to_owned(), "found".to_owned()));
+                engine::finish(state, &errand.action, Finished { revision, ..Finished::default() }, turn);
+            }
+        }),
+        6 => answer(desk, true),
+        7 => answer(desk, false),
+        other => order(desk, other),
+    }
+}
+
+fn answer(desk: &mut Desk, approved: bool) {
+    let execution = any_execution(desk);
+    let asked = desk.execution(&execution).and_then(|execution| execution.actions.last());
+    let token = asked.and_then(|action| action.token.clone()).unwrap_or_default();
+    let (pipeline, stage, action) = ("p".to_owned(), "Gate".to_owned(), "Ask".to_owned());
+    let result = ApprovalResult { pipeline, stage, action, approved, summary: "so".to_owned(), token };
+    desk.change(|state, turn| engine::put_approval(state, result, turn).ok());
+}
+
+fn order(desk: &mut Desk, what: usize) {
+    let execution = any_execution(desk);
+    let (pipeline, stage) = ("p".to_owned(), "Gate".to_owned());
+    match what {
+        8 => {
+            let request = StopRequest { pipeline, execution, abandon: true, reason: "enough".to_owned() };
+            desk.change(|state, turn| engine::stop(state, request, turn).ok());
+        }
+        9 => {
+            let request = RetryRequest { pipeline, execution, stage, mode: RetryMode::AllActions };
+            desk.change(|state, turn| engine::retry(state, &request, turn).ok());
+        }
+        10 => {
+            let request = TransitionRequest { pipeline, stage, inbound: true };
+            desk.change(|state, turn| engine::close(state, &request, "why".to_owned(), turn).ok());
+            desk.change(|state, turn| engine::open(state, &request, turn).ok());
+        }
+        _ => {
+            let request = RollbackRequest { pipeline, stage, target: execution };
+            desk.change(|state, turn| engine::roll_back(state, &request, turn).ok());
+        }
+    }
+}
+
+#[test]
+fn whatever_happens_what_is_read_is_what_was_known() {
+    let sorted = |desk: &Desk| {
+        let mut all: Vec<String> = desk.whole().iter().map(Value::to_string).collect();
+        all.sort();
+        all
+    };
+    let (mut most, mut ended) = (0, 0);
+    for seed in 0..20 {
+        let mut desk = Desk::new();
+        desk.dice = Dice::seeded(seed);
+        let declared = pipeline(&json!({"executionMode": if seed % 2 == 0 { "QUEUED" } else { "SUPERSEDED" }}));
+        desk.change(|state, turn| engine::create(state, (declared, Tags::default()), turn).map(|_| ())).unwrap();
+        for _ in 0..40 {
+            anything(&mut desk);
+            let known = sorted(&desk);
+            desk.restart().unwrap();
+            assert_eq!(sorted(&desk), known, "seed {seed}");
+            desk.change(engine::resume);
+        }
+        let executions = &desk.state().pipelines["p"].executions;
+        most = most.max(executions.len());
+        ended += executions.iter().filter(|execution| !execution.is_active()).count();
+    }
+    // That something happened: the history was filled, and executions came to their end.
+    assert!(most >= 5 && ended > 20, "{most} {ended}");
 }
