@@ -1,6 +1,6 @@
 //! What the local CodePipeline asks of an emulated AWS besides objects.
 //!
-//! These are plain calls: one question, one answer, nothing awaited. [`stacks`] is CloudFormation; builds, functions,
+//! These are plain calls: one question, one answer, nothing awaited. `stacks` is CloudFormation; builds, functions,
 //! the event bus and credentials are here.
 
 mod stacks;

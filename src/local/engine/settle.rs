@@ -11,7 +11,7 @@ use super::conditions::{self, ConditionStatus};
 use super::execution::{ActionStatus, Execution, ExecutionStatus, RetryTrigger, StageStatus};
 use super::state::{Gone, Pipeline, State};
 use super::{Turn, events, retry, rollback};
-use crate::local::definition::{ExecutionMode, OnFailure, PipelineStage, RetryMode, StageResult};
+use crate::local::definition::{Condition, ExecutionMode, OnFailure, PipelineStage, RetryMode, StageResult};
 
 /// Lets everything happen that can.
 pub(crate) fn settle(state: &mut State, turn: &Turn<'_>) {
@@ -201,7 +201,10 @@ fn check_failure(execution: &mut Execution, stage: &PipelineStage, desk: &mut De
         None => StageResult::Fail,
         Some(rule) if rule.conditions.is_empty() => rule.result.unwrap_or(StageResult::Fail),
         Some(rule) => {
-            let (run, result) = conditions::check(&rule.conditions, execution, desk.turn);
+            // A condition that says nothing else has the result of the whole.
+            let whole = |known: &Condition| Condition { result: known.result.or(rule.result), ..known.clone() };
+            let declared: Vec<Condition> = rule.conditions.iter().map(whole).collect();
+            let (run, result) = conditions::check(&declared, execution, desk.turn);
             execution.run_mut().on_failure = Some(run);
             result.unwrap_or(StageResult::Fail)
         }

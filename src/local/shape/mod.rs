@@ -6,7 +6,7 @@
 
 mod check;
 mod declarations;
-mod more;
+mod other_requests;
 mod requests;
 
 pub(crate) use check::violations;

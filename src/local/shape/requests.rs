@@ -4,7 +4,7 @@ use super::declarations::{
     ACTION_TYPE_ID, CATEGORY, CUSTOM_ACTION_TYPE, NAME, OWNER, PIPELINE, PROVIDER, REGION, RETRY_MODE, TAGS,
     VARIABLE_NAME, VARIABLE_VALUE, VERSION, WHOLE_FROM_ONE,
 };
-use super::{Shape, Text, UNLIMITED, letter, list, matching, may, more, must, text, word};
+use super::{Shape, Text, UNLIMITED, letter, list, matching, may, must, other_requests, text, word};
 
 pub(super) static FLAG: Shape = Shape::Flag;
 pub(super) static NEXT_TOKEN: Shape = Shape::Text(text(1, 2048));
@@ -37,7 +37,7 @@ pub(crate) fn of_operation(operation: &str) -> Option<&'static Shape> {
         "GetJobDetails" => &JOB_BY_ID,
         "PutJobSuccessResult" => &PUT_SUCCESS,
         "PutJobFailureResult" => &PUT_FAILURE,
-        other => return more::of_operation(other),
+        other => return other_requests::of_operation(other),
     })
 }
 
