@@ -61,17 +61,28 @@ struct Server {
     served: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
+/// Opens what the directory holds. The last connection of an earlier server lets go of it a moment after that has ended.
+async fn open(data: &Path) -> Local {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let objects = InMemory::default();
+        objects.0.lock().unwrap().insert(("sources".to_owned(), "app.zip".to_owned()), b"zip".to_vec());
+        let outside = Outside {
+            objects: Arc::new(objects),
+            cloud: Arc::new(NoCloud),
+            clock: Arc::new(SystemClock::start()),
+            dice: Dice::fresh(),
+        };
+        match Local::open(data, Settings { history: HISTORY, ..settings() }, outside) {
+            Ok(local) => return local,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn server(directory: &Path) -> Server {
-    let settings = Settings { history: HISTORY, ..settings() };
-    let objects = InMemory::default();
-    objects.0.lock().unwrap().insert(("sources".to_owned(), "app.zip".to_owned()), b"zip".to_vec());
-    let outside = Outside {
-        objects: Arc::new(objects),
-        cloud: Arc::new(NoCloud),
-        clock: Arc::new(SystemClock::start()),
-        dice: Dice::fresh(),
-    };
-    let local = Local::open(&directory.join("data"), settings, outside).unwrap();
+    let local = open(&directory.join("data")).await;
     let template = directory.join("template.yaml");
     std::fs::write(&template, TEMPLATE).unwrap();
     local.load(&[template], &[]).unwrap();
