@@ -160,7 +160,7 @@ pub(crate) fn fail(state: &mut State, reference: &ActionRef, failed: Failed, tur
     }
 }
 
-/// An action that is still in progress, with its execution's name of it.
+/// An action that is still in progress, and its name.
 fn in_progress<'a>(state: &'a mut State, reference: &ActionRef) -> Option<(String, &'a mut ActionExecution)> {
     if !is_wanted(state, reference) {
         return None;
@@ -186,7 +186,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::scenario::Scenario;
-    use super::super::{JobFailure, hand_over, put_failure};
+    use super::super::{JobFailure, StartRequest, expire, hand_over, put_failure, start};
     use super::*;
 
     fn built_in(category: &str, provider: &str, configuration: &Value) -> Value {
@@ -256,10 +256,10 @@ mod tests {
             let execution = scenario.start();
             let status = |scenario: &Scenario| scenario.execution(&execution).actions[1].status;
             scenario.pass(Duration::from_mins(allowed - 1));
-            scenario.change(super::super::expire);
+            scenario.change(expire);
             assert_eq!(status(&scenario), ActionStatus::InProgress);
             scenario.pass(Duration::from_mins(1));
-            scenario.change(super::super::expire);
+            scenario.change(expire);
             assert_eq!(status(&scenario), ActionStatus::Failed);
         }
     }

@@ -42,7 +42,8 @@ async fn look(local: &Local, errand: &Errand) -> Result<Option<StackState>, Fail
     Ok(found.filter(|stack| stack.status != "DELETE_COMPLETE"))
 }
 
-/// Waits until nothing happens to the stack. `None` within `Ok` of the outer kind means that nobody waits any more.
+/// Waits until nothing happens to the stack, and tells how it stands. The outer `None` says that nobody waits any more,
+/// the inner one that there is no such stack.
 async fn settled(local: &Local, errand: &Errand) -> Result<Option<Option<StackState>>, Failed> {
     loop {
         let stack = look(local, errand).await?;

@@ -3,6 +3,8 @@
 //! They are those of custom actions with two differences: a poll only names the jobs (the nonce comes with the
 //! details), and whoever works on one shows a client token.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -34,7 +36,7 @@ pub(super) fn poll(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<V
         owner: "ThirdParty",
         type_id: wanted.action_type_id,
         batch: wanted.max_batch_size,
-        query: std::collections::BTreeMap::new(),
+        query: BTreeMap::new(),
     };
     let jobs = engine::poll(state, &request, turn)?;
     let jobs: Vec<Value> = jobs.into_iter().map(|id| json!({"clientId": CLIENT_ID, "jobId": id})).collect();
