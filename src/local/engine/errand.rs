@@ -197,11 +197,8 @@ mod tests {
     fn function() -> Scenario {
         let invoke = built_in("Invoke", "Lambda", &json!({"FunctionName": "f"}));
         let mut scenario = Scenario::with("PARALLEL", &[invoke], &json!({}));
-        scenario
-            .change(|state, turn| {
-                super::super::start(state, super::super::StartRequest::by("StartPipelineExecution", "p"), turn)
-            })
-            .unwrap();
+        let request = StartRequest::by("StartPipelineExecution", "p");
+        scenario.change(|state, turn| start(state, request, turn)).unwrap();
         let source = scenario.state.errands.remove(0);
         scenario.change(|state, turn| finish(state, &source.action, Finished::default(), turn));
         scenario
