@@ -23,7 +23,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("runner", &["release", "ports", "clock", "archive"]),
     ("worker", &["actions", "ports"]),
     ("status", &["release"]),
-    ("local", &["clock", "dice"]),
+    ("local", &["archive", "clock", "dice"]),
     ("cli", &["actions", "archive", "aws", "clock", "dice", "local", "ports", "release", "runner", "status", "worker"]),
     ("main", &["cli"]),
 ];

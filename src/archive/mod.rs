@@ -13,7 +13,7 @@ mod tests;
 
 use std::io;
 
-pub use pack::pack;
+pub use pack::{pack, pack_without};
 pub use unpack::{unpack, unpack_within};
 
 /// Why an archive was not unpacked. It prints as the second half of a sentence: "artifact Source is refused: …".

@@ -17,7 +17,12 @@ const LARGE: u64 = u32::MAX as u64 - (16 << 20);
 /// Names are sorted and times left out, so that the same files make the same archive. Symbolic links are not followed
 /// and not packed: they could lead anywhere.
 pub fn pack(directory: &Path, archive: &Path) -> io::Result<()> {
-    let names = names_of_files(directory)?;
+    pack_without(directory, archive, &[])
+}
+
+/// As [`pack`], without the directories of these names, wherever they are.
+pub fn pack_without(directory: &Path, archive: &Path, left_out: &[&str]) -> io::Result<()> {
+    let names = names_of_files(directory, left_out)?;
     let mut writer = ZipWriter::new(BufWriter::new(File::create_new(archive)?));
     for name in names {
         let mut file = File::open(directory.join(&name))?;
@@ -32,7 +37,7 @@ pub fn pack(directory: &Path, archive: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn names_of_files(directory: &Path) -> io::Result<Vec<String>> {
+fn names_of_files(directory: &Path, left_out: &[&str]) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     let mut open = vec![String::new()];
     while let Some(below) = open.pop() {
@@ -43,6 +48,9 @@ fn names_of_files(directory: &Path) -> io::Result<Vec<String>> {
                 io::Error::new(io::ErrorKind::InvalidInput, why)
             })?;
             let kind = entry.file_type()?;
+            if kind.is_dir() && left_out.contains(&name.as_str()) {
+                continue;
+            }
             if kind.is_dir() {
                 open.push(format!("{below}{name}/"));
             } else if kind.is_file() {

@@ -45,19 +45,25 @@ pub(super) fn upload_config() -> s3::config::Builder {
     s3::config::Builder::new().timeout_config(patience)
 }
 
-/// The endpoint of S3, if it is not AWS's own: one for S3 alone goes before one for all services.
+/// The endpoint of S3, if it is not AWS's own.
 #[must_use]
 pub fn s3_endpoint(sdk: &SdkConfig) -> Option<String> {
-    let for_s3_alone = || {
+    endpoint(sdk, "S3")
+}
+
+/// The endpoint of a service, if it is not AWS's own: one for it alone goes before one for all services.
+#[must_use]
+pub fn endpoint(sdk: &SdkConfig, service_id: &str) -> Option<String> {
+    let for_it_alone = || {
         let key = ServiceConfigKey::builder()
-            .service_id("S3")
+            .service_id(service_id)
             .env("AWS_ENDPOINT_URL")
             .profile("endpoint_url")
             .build()
             .ok()?;
         sdk.service_config()?.load_config(key)
     };
-    for_s3_alone().or_else(|| sdk.endpoint_url().map(str::to_owned))
+    for_it_alone().or_else(|| sdk.endpoint_url().map(str::to_owned))
 }
 
 /// The credentials that the chain finds now.

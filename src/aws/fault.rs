@@ -126,7 +126,7 @@ pub(super) fn rejected(doing: String, detail: String) -> Fault {
 
 /// Code and message of the answer, or the chain of reasons why there was none; never a debug dump, which would hold
 /// the whole request.
-fn detail<E>(error: &Failed<E>) -> String
+pub(super) fn detail<E>(error: &Failed<E>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

@@ -5,7 +5,7 @@
 //! - `jobs` is CodePipeline, [`mod@action_types`] what a pipeline's author sees of us there;
 //! - `stacks` is CloudFormation;
 //! - `state_bucket`, at a [`StateLocation`], holds `stages`, `journal` and `run_records`;
-//! - [`objects`] are plain objects, for the local CodePipeline;
+//! - [`objects`] are plain objects, and [`emulated`] the rest of AWS, for the local CodePipeline;
 //! - `artifacts` are the pipelines' own objects, and `files` moves files for it and for `run_records`.
 //!
 //! Each adapter asks and answers; none sleeps, and none keeps anything in memory that matters. The SDK itself tries
@@ -14,6 +14,7 @@
 pub mod action_types;
 mod artifacts;
 mod clients;
+pub mod emulated;
 mod fault;
 mod files;
 mod jobs;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 
 pub use self::action_types::ActionTypes;
-pub use self::clients::{configuration, credentials, s3_endpoint};
+pub use self::clients::{configuration, credentials, endpoint, s3_endpoint};
 pub use self::location::{BadLocation, StateLocation};
 use self::state_bucket::StateBucket;
 use crate::ports::{Artifacts, Jobs, Journal, RunRecords, Stacks, Stages};

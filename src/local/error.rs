@@ -8,33 +8,49 @@ use std::fmt;
 /// The name of a modelled error, exactly as it goes over the wire (plus `Exception`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
+    ActionExecutionNotFound,
+    ActionNotFound,
     ActionTypeNotFound,
+    ApprovalAlreadyCompleted,
     ConcurrentPipelineExecutionsLimitExceeded,
+    ConditionNotOverridable,
     DuplicatedStopRequest,
     InvalidActionDeclaration,
+    InvalidApprovalToken,
+    InvalidArn,
     InvalidBlockerDeclaration,
+    InvalidClientToken,
     InvalidJobState,
     InvalidNextToken,
     InvalidNonce,
     InvalidStageDeclaration,
     InvalidStructure,
+    InvalidTags,
+    InvalidWebhookAuthenticationParameters,
+    InvalidWebhookFilterPattern,
     JobNotFound,
     LimitExceeded,
     NotLatestPipelineExecution,
     OutputVariablesSizeExceeded,
     PipelineExecutionNotFound,
     PipelineExecutionNotStoppable,
+    PipelineExecutionOutdated,
     PipelineNameInUse,
     PipelineNotFound,
     PipelineVersionNotFound,
+    RequestFailed,
+    ResourceNotFound,
     /// The body is not JSON, or a member has another type than the model says. Not in the model, but every JSON 1.1
     /// service of AWS answers with it.
     Serialization,
     StageNotFound,
     StageNotRetryable,
+    TooManyTags,
+    UnableToRollbackStage,
     /// The operation does not exist, or does not exist here.
     UnknownOperation,
     Validation,
+    WebhookNotFound,
 }
 
 /// A refusal.

@@ -1,6 +1,7 @@
 //! What the local CodePipeline needs of an object store: to read a source and to write it as an artifact.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 /// An object store with buckets, such as S3.
 #[async_trait]
@@ -18,7 +19,7 @@ pub trait Objects: Send + Sync {
 }
 
 /// Where an object is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectKey {
     /// The bucket.
     pub bucket: String,

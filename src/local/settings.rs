@@ -25,9 +25,23 @@ pub struct Settings {
     /// How often S3 sources are looked at for a new revision. AWS polls every minute or so; nobody waits that long
     /// in front of a terminal.
     pub source_poll: Duration,
-    /// After which time an action fails by time-out: 24 hours for a custom action (AWS quotas page). It covers the
-    /// whole action across its continuation jobs, which AWS does not spell out.
+    /// After which time a custom action fails by time-out: 24 hours (AWS quotas page). It covers the whole action
+    /// across its continuation jobs, which AWS does not spell out.
     pub action_timeout: Duration,
+    /// How long the credentials of a job are good for. Observed, not documented: 15 minutes. It takes an STS that
+    /// honours it; with zero, jobs get the local world's own credentials, which do not end.
+    pub credentials_lifetime: Duration,
+    /// Whether a rollback goes on into the next pipeline stages. AWS speaks of rolling back "a stage" and says no more;
+    /// so it ends after that one.
+    pub continue_after_rollback: bool,
+    /// How many executions of each pipeline are kept. AWS keeps twelve months; memory here is bounded by a number.
+    pub history: usize,
+    /// The token by which third parties' workers show whose jobs they work on. AWS and the third party agree on it when
+    /// the third party signs up, which nobody does here.
+    pub client_token: String,
+    /// What events name as their source. EventBridge keeps `aws.` for AWS itself, so that an event bus may refuse it;
+    /// then they go out once more as `local.codepipeline`.
+    pub event_source: String,
     /// Whether CreatePipeline starts an execution, as it does on AWS. Pipelines that are loaded from files never
     /// start by themselves: when the program starts, their sources are usually not uploaded yet.
     pub start_on_create: bool,
@@ -35,7 +49,7 @@ pub struct Settings {
     pub account_id: String,
     /// The region that ARNs name and whose artifact store is used.
     pub region: String,
-    /// What jobs are given to reach the artifact store with.
+    /// The local world's own credentials: what jobs are given where no STS makes better ones.
     pub job_credentials: JobCredentials,
 }
 
@@ -48,8 +62,8 @@ pub enum AcknowledgeAgain {
     Refused,
 }
 
-/// The credentials that every job carries. AWS scopes them to the pipeline's artifacts and ends them after about 15
-/// minutes; here they are the local world's own, which end when those do.
+/// Credentials for the artifact store, as every job carries them. AWS scopes them to the pipeline's artifacts; here
+/// they are good for all that the local world's own are.
 #[derive(Clone)]
 pub struct JobCredentials {
     /// The access key id. Not a secret by itself.
@@ -70,7 +84,12 @@ impl Settings {
             batch_maximum: 10,
             acknowledge_again: AcknowledgeAgain::Accepted,
             source_poll: Duration::from_secs(5),
-            action_timeout: Duration::from_secs(24 * 60 * 60),
+            action_timeout: Duration::from_hours(24),
+            credentials_lifetime: Duration::from_mins(15),
+            continue_after_rollback: false,
+            history: 1000,
+            client_token: "local".to_owned(),
+            event_source: "aws.codepipeline".to_owned(),
             start_on_create: true,
             account_id: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),

@@ -6,13 +6,32 @@ use crate::world::{Options, Source, World, root};
 use crate::{bluestage, sample_world};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn boto3_finds_every_operation_of_the_local_codepipeline_as_documented() {
+async fn boto3_finds_pipelines_executions_and_jobs_as_documented() {
+    conforms("local_codepipeline.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_finds_transitions_approvals_conditions_and_rollbacks_as_documented() {
+    conforms("local_stages.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_finds_tags_webhooks_third_parties_and_events_as_documented() {
+    conforms("local_resources.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_finds_that_stacks_builds_functions_and_directories_are_actions() {
+    conforms("local_actions.py").await;
+}
+
+async fn conforms(name: &str) {
     let quick = ["--redelivery-seconds", "1", "--continuation-seconds", "0.5", "--source-poll-seconds", "0.5"];
     let options = Options { local_flags: quick.map(str::to_owned).to_vec(), ..Options::default() };
     let world = World::start(&bluestage(), options).await;
-    let output = script(&world, "local_codepipeline.py", &["--endpoint-url", &world.codepipeline_url]);
+    let output = script(&world, name, &["--endpoint-url", &world.codepipeline_url]);
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}\n{}\n{}", String::from_utf8_lossy(&output.stderr), world.logs());
     assert!(told.ends_with("all checks held\n"), "{told}");
 }
 

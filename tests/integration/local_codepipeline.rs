@@ -15,7 +15,9 @@ use aws_sdk_codepipeline::types::{
 };
 use bluestage::clock::SystemClock;
 use bluestage::dice::Dice;
-use bluestage::local::{self, JobCredentials, Local, Object, ObjectKey, Objects, ObjectsError, Revision, Settings};
+use bluestage::local::{
+    self, JobCredentials, Local, NoCloud, Object, ObjectKey, Objects, ObjectsError, Outside, Revision, Settings,
+};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
-struct InMemory(Mutex<HashMap<(String, String), Vec<u8>>>);
+pub(crate) struct InMemory(pub(crate) Mutex<HashMap<(String, String), Vec<u8>>>);
 
 #[async_trait]
 impl Objects for InMemory {
@@ -48,7 +50,7 @@ impl Objects for InMemory {
     }
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let credentials = JobCredentials {
         access_key_id: "local".to_owned(),
         secret_access_key: SecretString::from("secret"),
@@ -59,7 +61,7 @@ fn settings() -> Settings {
     settings
 }
 
-fn client(endpoint: String) -> Client {
+pub(crate) fn client(endpoint: String) -> Client {
     let config = aws_sdk_codepipeline::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -85,7 +87,8 @@ impl World {
         objects.0.lock().unwrap().insert(source, b"zip".to_vec());
         let clock = Arc::new(SystemClock::start());
         let shared: Arc<dyn Objects> = Arc::<InMemory>::clone(&objects);
-        let local = Arc::new(Local::new(settings, shared, clock, Dice::seeded(7)));
+        let outside = Outside { objects: shared, cloud: Arc::new(NoCloud), clock, dice: Dice::seeded(7) };
+        let local = Arc::new(Local::new(settings, outside));
         let directory =
             std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/local_codepipeline_files");
         let parameters = [("Service".to_owned(), "orders".to_owned())];
@@ -142,7 +145,7 @@ impl World {
     }
 }
 
-fn type_id() -> ActionTypeId {
+pub(crate) fn type_id() -> ActionTypeId {
     ActionTypeId::builder()
         .category(ActionCategory::Test)
         .owner(ActionOwner::Custom)

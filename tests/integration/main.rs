@@ -11,6 +11,10 @@ mod contract;
 mod events;
 mod isolation;
 mod local_codepipeline;
+mod local_many;
+mod local_outside;
+mod local_restart;
+mod local_settings;
 mod main_job;
 mod probe;
 mod queue;
@@ -114,9 +118,11 @@ async fn sample_world() -> World {
     World::with_worker(&bluestage(), options).await
 }
 
-/// A world with the custom action types, no pipelines yet, and one worker.
+/// A world with the custom action types, no pipelines yet, and one worker. Creating a pipeline does not start it: that
+/// execution would find a source or not, depending on who is faster.
 async fn world_with_actions() -> World {
-    let world = World::with_worker(&bluestage(), Options::default()).await;
+    let options = Options { local_flags: vec!["--no-start-on-create".to_owned()], ..Options::default() };
+    let world = World::with_worker(&bluestage(), options).await;
     let registered = world.bluestage(&["actions", "register"]);
     assert!(registered.status.success(), "{}", String::from_utf8_lossy(&registered.stderr));
     world

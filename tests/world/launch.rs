@@ -7,10 +7,14 @@ use serde_json::Value;
 
 use super::{ARTIFACT_BUCKET, Options, Process, SOURCE_BUCKET, aws_environment};
 
-/// Starts it and tells where it listens.
-pub(super) fn start_local(bluestage: &Path, home: &Path, (aws_url, options): (&str, &Options)) -> (Process, String) {
+/// Starts it, listening at `listen`, and tells where that is.
+pub(super) fn start_local(
+    (bluestage, home): (&Path, &Path),
+    listen: &str,
+    (aws_url, options): (&str, &Options),
+) -> (Process, String) {
     let mut command = Command::new(bluestage);
-    command.args(["local", "--listen", "127.0.0.1:0"]);
+    command.args(["local", "--listen", listen]);
     for pipelines in &options.pipelines {
         command.arg("--pipelines").arg(pipelines);
     }

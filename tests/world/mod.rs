@@ -81,7 +81,7 @@ impl World {
         let aws_url = ministack.url.clone();
         let sdk = sdk(&aws_url);
         make_buckets(&sdk).await;
-        let (local, codepipeline_url) = start_local(bluestage, home.path(), (&aws_url, &options));
+        let (local, codepipeline_url) = start_local((bluestage, home.path()), "127.0.0.1:0", (&aws_url, &options));
         Self {
             workers: Vec::new(),
             local,
@@ -119,6 +119,14 @@ impl World {
         let name = format!("worker-{}", self.started);
         let environment = self.environment();
         self.workers.push(Process::start(&name, command, self.home.path(), &environment));
+    }
+
+    /// Kills the local CodePipeline, as a crash would, and starts it again at the same address.
+    pub fn restart_local(&mut self) {
+        self.local.kill();
+        let listen = self.codepipeline_url.trim_start_matches("http://").to_owned();
+        let place = (self.bluestage.as_path(), self.home.path());
+        (self.local, self.codepipeline_url) = start_local(place, &listen, (&self.aws_url, &self.options));
     }
 
     /// What a tool needs in its environment to use this world.

@@ -1,6 +1,6 @@
 //! What an action's declaration must keep, given its action type.
 
-use super::{ActionDeclaration, ActionType, ArtifactCount, Property, RegisteredTypes, is_s3_source};
+use super::{ActionDeclaration, ActionType, ArtifactCount, Property, Provider, RegisteredTypes};
 use crate::local::error::{Answer, ApiError, ErrorKind};
 
 /// The value of a queryable property has at most 20 characters (API reference of ActionConfigurationProperty).
@@ -9,10 +9,10 @@ const LONGEST_QUERYABLE: usize = 20;
 /// Checks one action.
 pub(super) fn check(action: &ActionDeclaration, types: &RegisteredTypes) -> Answer<()> {
     let (name, id) = (&action.name, &action.action_type_id);
-    if id.owner != "Custom" && !is_s3_source(id) {
-        return Err(unsupported(action, types));
-    }
     let Some(known) = types.find(id) else {
+        if id.owner != "Custom" {
+            return Err(unsupported(action, types));
+        }
         return Err(refusal(format!("{id} in action '{name}' is not available; create the action type first")));
     };
     check_count(name, ("input", action.input_artifacts.len()), known.input_artifact_details)?;
@@ -26,6 +26,53 @@ pub(super) fn check(action: &ActionDeclaration, types: &RegisteredTypes) -> Answ
     }
     for property in &known.action_configuration_properties {
         check_property(action, property)?;
+    }
+    match Provider::of(id) {
+        Some(Provider::CloudFormation) => check_stack_action(action),
+        Some(Provider::CodeBuild) => check_build_action(action),
+        _ => Ok(()),
+    }
+}
+
+/// What each mode of the CloudFormation action needs besides the stack's name (action reference, "Configuration").
+fn check_stack_action(action: &ActionDeclaration) -> Answer<()> {
+    let mode = action.configuration.get("ActionMode").map(String::as_str).unwrap_or_default();
+    let needed: &[&str] = match mode {
+        "CREATE_UPDATE" | "REPLACE_ON_FAILURE" => &["TemplatePath", "RoleArn"],
+        "CHANGE_SET_REPLACE" => &["TemplatePath", "RoleArn", "ChangeSetName"],
+        "CHANGE_SET_EXECUTE" => &["ChangeSetName"],
+        "DELETE_ONLY" => &["RoleArn"],
+        variable if variable.contains("#{") => &[],
+        other => {
+            return Err(refusal(format!(
+                "Action configuration for action '{}' has the ActionMode '{other}'; it is one of CREATE_UPDATE, \
+                 REPLACE_ON_FAILURE, DELETE_ONLY, CHANGE_SET_REPLACE and CHANGE_SET_EXECUTE",
+                action.name
+            )));
+        }
+    };
+    match needed.iter().find(|key| !action.configuration.contains_key(**key)) {
+        None => Ok(()),
+        Some(key) => Err(refusal(format!(
+            "Action configuration for action '{}' is missing configuration '{key}', which {mode} needs",
+            action.name
+        ))),
+    }
+}
+
+fn check_build_action(action: &ActionDeclaration) -> Answer<()> {
+    let several = action.input_artifacts.len() > 1;
+    if several && !action.configuration.contains_key("PrimarySource") {
+        return Err(refusal(format!(
+            "Action configuration for action '{}' is missing configuration 'PrimarySource', which several input \
+             artifacts need",
+            action.name
+        )));
+    }
+    if action.configuration.get("BatchEnabled").is_some_and(|value| value == "true") {
+        let message =
+            format!("Action '{}' has BatchEnabled, which the local CodePipeline does not support", action.name);
+        return Err(refusal(message));
     }
     Ok(())
 }
@@ -57,11 +104,12 @@ fn check_count(action: &str, (kind, given): (&str, usize), allowed: ArtifactCoun
 /// Refuses the members that only other providers' actions have.
 fn check_members(action: &ActionDeclaration) -> Answer<()> {
     let name = &action.name;
+    let is_approval = Provider::of(&action.action_type_id) == Some(Provider::Approval);
     let foreign = [
         ("commands", action.commands.is_some()),
         ("outputVariables", action.output_variables.is_some()),
         ("environmentVariables", action.environment_variables.is_some()),
-        ("timeoutInMinutes", action.timeout_in_minutes.is_some()),
+        ("timeoutInMinutes", action.timeout_in_minutes.is_some() && !is_approval),
     ];
     if let Some((member, _)) = foreign.into_iter().find(|(_, used)| *used) {
         return Err(refusal(format!("Action '{name}' has '{member}', which its action type does not support")));

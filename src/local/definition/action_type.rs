@@ -1,14 +1,17 @@
 //! Action types: what a kind of action is called, configured with, and given.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::builtin;
+use super::tags::Tags;
 use crate::local::error::{Answer, ErrorKind};
 
 /// At most this many custom action types exist in a region (AWS quotas page).
 const MOST_CUSTOM_TYPES: usize = 50;
 
 /// Names an action type.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct ActionTypeId {
     pub(crate) category: String,
     pub(crate) owner: String,
@@ -66,22 +69,37 @@ pub(crate) struct ArtifactCount {
     pub(crate) maximum_count: usize,
 }
 
-/// All action types: the S3 source, and the custom ones.
+/// All action types: those that are built in, the custom ones, and the third parties'.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct RegisteredTypes {
-    s3_source: ActionType,
+    #[serde(skip, default = "builtin::action_types")]
+    built_in: Vec<ActionType>,
     custom: Vec<Registered>,
+    third_party: Vec<ThirdPartyType>,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 struct Registered {
     action_type: ActionType,
     /// A deleted type is only marked: its version can come back, but only with the same definition.
     deleted: bool,
+    tags: Tags,
+}
+
+/// An action type that UpdateActionType declared.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ThirdPartyType {
+    /// As GetActionType returns it.
+    pub(crate) declaration: Value,
+    pub(crate) action_type: ActionType,
+    /// After how many seconds one job fails; AWS has it for this kind of action type only.
+    pub(crate) job_timeout: Option<u64>,
 }
 
 impl RegisteredTypes {
-    /// Only what AWS itself owns.
+    /// Only what is built in.
     pub(crate) fn new() -> Self {
-        Self { s3_source: s3_source(), custom: Vec::new() }
+        Self { built_in: builtin::action_types(), custom: Vec::new(), third_party: Vec::new() }
     }
 
     /// The action type of this id, unless it is unknown or deleted.
@@ -91,28 +109,29 @@ impl RegisteredTypes {
 
     /// All action types that can be used.
     pub(crate) fn all(&self) -> impl Iterator<Item = &ActionType> {
-        let custom = self.custom.iter().filter(|known| !known.deleted);
-        std::iter::once(&self.s3_source).chain(custom.map(|known| &known.action_type))
+        let custom = self.custom.iter().filter(|known| !known.deleted).map(|known| &known.action_type);
+        self.built_in.iter().chain(custom).chain(self.third_party.iter().map(|known| &known.action_type))
     }
 
     /// Adds a custom action type.
-    pub(crate) fn register(&mut self, new: ActionType) -> Answer<()> {
+    pub(crate) fn register(&mut self, new: ActionType, tags: Tags) -> Answer<()> {
         new.check()?;
         if let Some(known) = self.custom.iter_mut().find(|known| known.action_type.id == new.id) {
             if known.deleted && known.action_type == new {
                 known.deleted = false;
+                known.tags = tags;
                 return Ok(());
             }
             let how =
                 if known.deleted { "was deleted with another definition; use a new version" } else { "already exists" };
             return Err(ErrorKind::Validation.because(format!("{} {how}", new.id)));
         }
-        if self.all().count() > MOST_CUSTOM_TYPES {
+        if self.custom.iter().filter(|known| !known.deleted).count() >= MOST_CUSTOM_TYPES {
             let message =
                 format!("There are {MOST_CUSTOM_TYPES} custom action types already; delete one that is not used");
             return Err(ErrorKind::LimitExceeded.because(message));
         }
-        self.custom.push(Registered { action_type: new, deleted: false });
+        self.custom.push(Registered { action_type: new, deleted: false, tags });
         Ok(())
     }
 
@@ -121,6 +140,25 @@ impl RegisteredTypes {
         for known in self.custom.iter_mut().filter(|known| known.action_type.id == *id) {
             known.deleted = true;
         }
+    }
+
+    /// The tags of a custom action type.
+    pub(crate) fn tags_mut(&mut self, id: &ActionTypeId) -> Option<&mut Tags> {
+        let mut usable = self.custom.iter_mut().filter(|known| !known.deleted);
+        usable.find(|known| known.action_type.id == *id).map(|known| &mut known.tags)
+    }
+
+    /// Declares a third party's action type, or replaces its declaration.
+    pub(crate) fn declare(&mut self, new: ThirdPartyType) -> Answer<()> {
+        new.action_type.check()?;
+        self.third_party.retain(|known| known.action_type.id != new.action_type.id);
+        self.third_party.push(new);
+        Ok(())
+    }
+
+    /// The third party's action type of this id.
+    pub(crate) fn third_party(&self, id: &ActionTypeId) -> Option<&ThirdPartyType> {
+        self.third_party.iter().find(|known| known.action_type.id == *id)
     }
 }
 
@@ -187,46 +225,12 @@ impl std::fmt::Display for ActionTypeId {
     }
 }
 
-/// Whether this is the one AWS-owned action that the local CodePipeline runs itself.
-pub(crate) fn is_s3_source(id: &ActionTypeId) -> bool {
-    id.owner == "AWS" && id.category == "Source" && id.provider == "S3"
-}
-
-fn s3_source() -> ActionType {
-    let property = |name: &str, required| Property {
-        name: name.to_owned(),
-        required,
-        key: required,
-        secret: false,
-        queryable: false,
-        description: None,
-        kind: None,
-    };
-    ActionType {
-        id: ActionTypeId {
-            category: "Source".to_owned(),
-            owner: "AWS".to_owned(),
-            provider: "S3".to_owned(),
-            version: "1".to_owned(),
-        },
-        settings: TypeSettings::default(),
-        action_configuration_properties: vec![
-            property("S3Bucket", true),
-            property("S3ObjectKey", true),
-            property("PollForSourceChanges", false),
-            property("AllowOverrideForS3ObjectKey", false),
-        ],
-        input_artifact_details: ArtifactCount { minimum_count: 0, maximum_count: 0 },
-        output_artifact_details: ArtifactCount { minimum_count: 1, maximum_count: 1 },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn test_type() -> ActionType {
-        let mut made = s3_source();
+        let mut made = builtin::action_types().swap_remove(0);
         made.id.owner = "Custom".to_owned();
         made
     }
@@ -234,14 +238,14 @@ mod tests {
     #[test]
     fn a_deleted_type_comes_back_only_with_the_same_definition() {
         let mut types = RegisteredTypes::new();
-        types.register(test_type()).unwrap();
-        assert!(types.register(test_type()).unwrap_err().message.contains("already exists"));
+        types.register(test_type(), Tags::default()).unwrap();
+        assert!(types.register(test_type(), Tags::default()).unwrap_err().message.contains("already exists"));
         types.delete(&test_type().id);
         assert!(types.find(&test_type().id).is_none());
         let mut other = test_type();
         other.action_configuration_properties.pop();
-        assert_eq!(types.register(other).unwrap_err().kind, ErrorKind::Validation);
-        types.register(test_type()).unwrap();
+        assert_eq!(types.register(other, Tags::default()).unwrap_err().kind, ErrorKind::Validation);
+        types.register(test_type(), Tags::default()).unwrap();
         assert!(types.find(&test_type().id).is_some());
     }
 
@@ -250,7 +254,7 @@ mod tests {
         let mut made = test_type();
         made.action_configuration_properties[0].secret = true;
         made.settings.execution_url_template = Some("https://x/{Config:S3Bucket}".to_owned());
-        let refused = RegisteredTypes::new().register(made).unwrap_err();
+        let refused = RegisteredTypes::new().register(made, Tags::default()).unwrap_err();
         assert!(refused.message.contains("'S3Bucket'"), "{refused}");
     }
 
@@ -258,10 +262,10 @@ mod tests {
     fn only_one_required_open_property_can_be_asked_for() {
         let mut made = test_type();
         made.action_configuration_properties[2].queryable = true;
-        assert!(RegisteredTypes::new().register(made).is_err());
+        assert!(RegisteredTypes::new().register(made, Tags::default()).is_err());
         let mut made = test_type();
         made.action_configuration_properties[0].queryable = true;
         made.action_configuration_properties[1].queryable = true;
-        assert!(RegisteredTypes::new().register(made).is_err());
+        assert!(RegisteredTypes::new().register(made, Tags::default()).is_err());
     }
 }

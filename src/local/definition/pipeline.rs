@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ActionTypeId;
 
 /// What CreatePipeline is given and GetPipeline returns.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PipelineDeclaration {
     pub(crate) name: String,
@@ -92,9 +92,55 @@ pub(crate) struct PipelineStage {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) on_failure: Option<OnFailure>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) on_success: Option<Value>,
+    pub(crate) on_success: Option<Conditions>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) before_entry: Option<Value>,
+    pub(crate) before_entry: Option<Conditions>,
+}
+
+/// What is checked before a pipeline stage is entered, or left.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Conditions {
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// Rules that must all succeed, and what happens when one does not.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Condition {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) result: Option<StageResult>,
+    #[serde(default)]
+    pub(crate) rules: Vec<RuleDeclaration>,
+}
+
+/// One rule of a condition.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RuleDeclaration {
+    pub(crate) name: String,
+    pub(crate) rule_type_id: RuleTypeId,
+    #[serde(default)]
+    pub(crate) configuration: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) commands: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) input_artifacts: Vec<ArtifactName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) timeout_in_minutes: Option<u32>,
+}
+
+/// Names a kind of rule.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RuleTypeId {
+    pub(crate) category: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<String>,
+    pub(crate) provider: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
 }
 
 /// What happens when a pipeline stage fails.
@@ -102,17 +148,17 @@ pub(crate) struct PipelineStage {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OnFailure {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) result: Option<FailureResult>,
+    pub(crate) result: Option<StageResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_configuration: Option<RetryConfiguration>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) conditions: Vec<Value>,
+    pub(crate) conditions: Vec<Condition>,
 }
 
-/// The answer to a failed pipeline stage.
+/// What follows from a failed pipeline stage, or from a condition that does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(crate) enum FailureResult {
+pub(crate) enum StageResult {
     Rollback,
     Fail,
     Retry,
@@ -136,7 +182,7 @@ pub(crate) enum RetryMode {
 }
 
 /// One action of a pipeline stage.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ActionDeclaration {
     pub(crate) name: String,
@@ -198,14 +244,10 @@ impl PipelineDeclaration {
     }
 }
 
-impl PipelineStage {
-    /// How this pipeline stage is retried by itself when it fails; a retry without a mode retries the failed actions.
-    pub(crate) fn automatic_retry(&self) -> Option<RetryMode> {
-        let rule = self.on_failure.as_ref()?;
-        if rule.result != Some(FailureResult::Retry) {
-            return None;
-        }
-        let configured = rule.retry_configuration.as_ref().and_then(|c| c.retry_mode);
-        Some(configured.unwrap_or(RetryMode::FailedActions))
+impl OnFailure {
+    /// Which actions an automatic retry runs again; without a mode those that failed.
+    pub(crate) fn retry_mode(&self) -> RetryMode {
+        let configured = self.retry_configuration.as_ref().and_then(|c| c.retry_mode);
+        configured.unwrap_or(RetryMode::FailedActions)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::pipeline::PipelineType;
 use super::{
-    ActionDeclaration, ExecutionMode, FailureResult, PipelineDeclaration, PipelineStage, RegisteredTypes, action_rules,
+    ActionDeclaration, ExecutionMode, PipelineDeclaration, PipelineStage, RegisteredTypes, action_rules, conditions,
 };
 use crate::local::error::{Answer, ErrorKind};
 
@@ -24,6 +24,7 @@ pub(crate) fn check(pipeline: &PipelineDeclaration, types: &RegisteredTypes) -> 
     check_sources(pipeline)?;
     for stage in &pipeline.stages {
         check_pipeline_stage(stage)?;
+        conditions::check(stage)?;
         for action in &stage.actions {
             action_rules::check(action, types)?;
         }
@@ -33,7 +34,9 @@ pub(crate) fn check(pipeline: &PipelineDeclaration, types: &RegisteredTypes) -> 
 
 fn check_pipeline(pipeline: &PipelineDeclaration) -> Answer<()> {
     let refuse = |message: &str| Err(ErrorKind::InvalidStructure.because(message));
-    let v2_only = pipeline.execution_mode != ExecutionMode::Superseded || !pipeline.variables.is_empty();
+    let v2_only = pipeline.execution_mode != ExecutionMode::Superseded
+        || !pipeline.variables.is_empty()
+        || pipeline.stages.iter().any(conditions::used);
     if pipeline.artifact_store.is_some() == pipeline.artifact_stores.is_some() {
         return refuse("Pipeline must have either artifactStore or artifactStores, and not both");
     }
@@ -41,10 +44,17 @@ fn check_pipeline(pipeline: &PipelineDeclaration) -> Answer<()> {
         return refuse("Pipeline has invalid number of stages. It should have between 2 and 50 stages");
     }
     if pipeline.pipeline_type == PipelineType::V1 && v2_only {
-        return refuse("Pipeline variables and the execution modes QUEUED and PARALLEL need pipelineType V2");
+        return refuse(
+            "Pipeline variables, stage conditions and the execution modes QUEUED and PARALLEL need pipelineType V2",
+        );
+    }
+    if !pipeline.stages.iter().all(|stage| conditions::fit(stage, pipeline.execution_mode)) {
+        return refuse("A pipeline in PARALLEL mode cannot roll back; use another result or another mode");
     }
     if !pipeline.triggers.is_empty() {
-        return refuse("Triggers are not supported by the local CodePipeline; it has S3 sources only");
+        return refuse(
+            "Triggers are not supported by the local CodePipeline: they belong to Git connections, which it does not have",
+        );
     }
     if pipeline.actions().count() > MOST_ACTIONS_IN_ALL {
         return Err(ErrorKind::LimitExceeded.because("Pipeline has more than 500 actions"));
@@ -97,19 +107,6 @@ fn check_pipeline_stage(stage: &PipelineStage) -> Answer<()> {
     if !stage.blockers.is_empty() {
         let message = format!("Stage '{name}' has blockers, which AWS reserves for itself");
         return Err(ErrorKind::InvalidBlockerDeclaration.because(message));
-    }
-    let on_failure = stage.on_failure.as_ref();
-    let result = on_failure.and_then(|rule| rule.result);
-    let conditions = on_failure.is_some_and(|rule| !rule.conditions.is_empty());
-    if conditions || stage.on_success.is_some() || stage.before_entry.is_some() {
-        return refuse(format!(
-            "Stage '{name}' has conditions, which the local CodePipeline does not support; remove them for the local run"
-        ));
-    }
-    if matches!(result, Some(FailureResult::Rollback | FailureResult::Skip)) {
-        return refuse(format!(
-            "Stage '{name}' has an onFailure result that the local CodePipeline does not support; it supports RETRY and FAIL"
-        ));
     }
     Ok(())
 }

@@ -1,62 +1,96 @@
 //! An action begins and ends.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::state::{
-    ActionExecution, ActionRef, ActionStatus, Artifact, Execution, Job, JobStatus, Jobs, Pipeline, SourceCopy, State,
-};
-use super::{Turn, variables};
-use crate::local::definition::{ActionDeclaration, ActionType, ArtifactStore, is_s3_source};
-use crate::local::objects::{ObjectKey, Revision};
+use super::errand::{Errand, errand};
+use super::execution::{ActionExecution, ActionStatus, Artifact, Execution};
+use super::state::{ActionRef, Job, JobStatus, Jobs};
+use super::{Turn, events, variables};
+use crate::local::definition::{ActionDeclaration, ActionType, ArtifactStore, Provider, RegisteredTypes};
+use crate::local::objects::ObjectKey;
+
+/// After which time an approval that nobody gives is refused (AWS quotas page).
+const APPROVAL: Duration = Duration::from_hours(7 * 24);
+/// After which time a CloudFormation action fails (AWS quotas page).
+const STACK: Duration = Duration::from_hours(3 * 24);
+/// After which time a CodeBuild action fails (AWS quotas page).
+const BUILD: Duration = Duration::from_hours(8);
+/// After which time a Lambda action fails that nobody reports (AWS quotas page).
+const FUNCTION: Duration = Duration::from_mins(20);
 
 /// What starting an action needs besides its execution.
 pub(super) struct Desk<'a> {
     pub(super) jobs: &'a mut Jobs,
-    pub(super) sources: &'a mut Vec<SourceCopy>,
+    pub(super) errands: &'a mut Vec<Errand>,
+    pub(super) types: &'a RegisteredTypes,
+    /// Pipeline stages that are to be rolled back: the execution that failed there, and which of its stages it was.
+    pub(super) rollbacks: Vec<(String, usize)>,
     pub(super) turn: &'a Turn<'a>,
 }
 
-/// Starts an action: a source copy or a job, or a failure when its configuration cannot be resolved.
+/// Starts an action: an errand, a job or a question to a person; or a failure when its configuration cannot be resolved.
 pub(super) fn start_action(execution: &mut Execution, declaration: &ActionDeclaration, desk: &mut Desk<'_>) {
     let mut action = blank(execution, declaration, desk.turn);
-    let store = execution.declaration.store(&desk.turn.settings.region).cloned();
-    match (variables::resolve(&declaration.configuration, execution), store) {
+    let region = &desk.turn.settings.region;
+    let store = execution.declaration.store(region).cloned();
+    let begun = match (variables::resolve(&declaration.configuration, execution), store) {
         (Ok(resolved), Some(store)) => {
             action.resolved = resolved;
             action.outputs = allot(execution, declaration, &store.location, desk.turn);
-            begin_work(execution, &action, &store, desk);
+            Ok(store)
         }
-        (Err(why), _) => fail_action(&mut action, ("ConfigurationError".to_owned(), why), desk.turn),
-        (_, None) => {
-            let region = &desk.turn.settings.region;
-            let why = format!("The pipeline has no artifact store in region {region}");
-            fail_action(&mut action, ("ConfigurationError".to_owned(), why), desk.turn);
-        }
-    }
-    let index = execution.actions.len();
+        (Err(why), _) => Err(why),
+        (_, None) => Err(format!("The pipeline has no artifact store in region {region}")),
+    };
+    let (index, id) = (execution.actions.len(), action.id.clone());
+    events::tell_action(execution, &action, "STARTED", desk.turn);
     execution.actions.push(action);
     execution.run_mut().current.insert(declaration.name.clone(), index);
+    match begun {
+        Ok(store) => begin_work(execution, index, &store, desk),
+        Err(why) => fail_action(execution, &id, ("ConfigurationError".to_owned(), why), desk.turn),
+    }
 }
 
 fn blank(execution: &Execution, declaration: &ActionDeclaration, turn: &Turn<'_>) -> ActionExecution {
     let inputs = declaration.input_artifacts.iter();
+    let provider = Provider::of(&declaration.action_type_id);
     ActionExecution {
         id: turn.dice.uuid(),
         stage: execution.stage().name.clone(),
+        name: declaration.name.clone(),
         declaration: declaration.clone(),
         status: ActionStatus::InProgress,
         started: turn.now,
         updated: turn.now,
-        deadline: turn.elapsed + turn.settings.action_timeout,
+        deadline: turn.elapsed + patience(provider, declaration, turn),
         resolved: BTreeMap::new(),
         inputs: inputs.filter_map(|input| execution.artifacts.get(&input.name).cloned()).collect(),
         outputs: Vec::new(),
         variables: BTreeMap::new(),
+        token: (provider == Some(Provider::Approval)).then(|| turn.dice.uuid()),
         external_id: None,
         external_url: None,
         summary: None,
         percent: None,
         error: None,
+    }
+}
+
+/// How long an action may take. Only that of custom actions is a setting: AWS's pages disagree about it.
+fn patience(provider: Option<Provider>, declaration: &ActionDeclaration, turn: &Turn<'_>) -> Duration {
+    match provider {
+        None => turn.settings.action_timeout,
+        Some(Provider::Approval) => {
+            let declared = declaration.timeout_in_minutes.map(|minutes| Duration::from_mins(minutes.into()));
+            declared.unwrap_or(APPROVAL)
+        }
+        Some(Provider::CloudFormation) => STACK,
+        Some(Provider::CodeBuild) => BUILD,
+        Some(Provider::Lambda) => FUNCTION,
+        // Not in the quotas; a copy on this machine takes seconds.
+        Some(Provider::S3 | Provider::LocalDirectory) => Duration::from_hours(1),
     }
 }
 
@@ -79,112 +113,46 @@ fn allot(execution: &Execution, declaration: &ActionDeclaration, bucket: &str, t
         .collect()
 }
 
-fn begin_work(execution: &Execution, action: &ActionExecution, store: &ArtifactStore, desk: &mut Desk<'_>) {
-    let reference = ActionRef {
-        pipeline: execution.declaration.name.clone(),
-        execution: execution.id.clone(),
-        action: action.id.clone(),
-    };
-    if is_s3_source(&action.declaration.action_type_id) {
-        desk.sources.extend(source_copy(execution, action, store, reference));
-        return;
-    }
-    desk.jobs.add(Job {
+fn begin_work(execution: &Execution, index: usize, store: &ArtifactStore, desk: &mut Desk<'_>) {
+    let action = &execution.actions[index];
+    let id = &action.declaration.action_type_id;
+    let job = |desk: &Desk<'_>| Job {
         id: desk.turn.dice.uuid(),
-        action: reference,
-        type_id: action.declaration.action_type_id.clone(),
+        action: ActionRef {
+            pipeline: execution.declaration.name.clone(),
+            execution: execution.id.clone(),
+            action: action.id.clone(),
+        },
+        type_id: id.clone(),
         status: JobStatus::Queued,
         nonce: 0,
         due: desk.turn.elapsed,
+        deadline: job_deadline(desk.types, action, desk.turn.elapsed),
         continuation: None,
         encryption_key: store.encryption_key.clone(),
-    });
-}
-
-fn source_copy(
-    execution: &Execution,
-    action: &ActionExecution,
-    store: &ArtifactStore,
-    reference: ActionRef,
-) -> Option<SourceCopy> {
-    let configured = |name: &str| action.resolved.get(name).cloned().unwrap_or_default();
-    let wanted = |kind: &str| {
-        let mut all = execution.overrides.iter();
-        let mine = all.find(|o| o.action_name == action.declaration.name && o.revision_type == kind);
-        mine.map(|o| o.revision_value.clone())
+        number: 0,
     };
-    Some(SourceCopy {
-        action: reference,
-        from: ObjectKey {
-            bucket: configured("S3Bucket"),
-            key: wanted("S3_OBJECT_KEY").unwrap_or_else(|| configured("S3ObjectKey")),
-        },
-        version: wanted("S3_OBJECT_VERSION_ID"),
-        // The action type demands exactly one output artifact.
-        to: action.outputs.first()?.object.clone(),
-        kms_key: store.encryption_key.as_ref().map(|key| key.id.clone()),
-    })
-}
-
-/// A source that was copied.
-pub(crate) struct SourceArtifact {
-    pub(crate) from: ObjectKey,
-    pub(crate) revision: Revision,
-}
-
-/// A source that could not be copied: code and message.
-pub(crate) type SourceFailure = (String, String);
-
-/// Completes a source action whose object is in the artifact store.
-pub(crate) fn finish_source(state: &mut State, reference: &ActionRef, source: SourceArtifact, turn: &Turn<'_>) {
-    let Some((pipeline, execution_id)) = in_progress(state, reference) else {
-        return;
-    };
-    let id = source.revision.id().to_owned();
-    let Some(execution) = pipeline.execution_mut(&execution_id) else {
-        return;
-    };
-    let Some(action) = execution.action_mut(&reference.action) else {
-        return;
-    };
-    for output in &mut action.outputs {
-        output.revision = Some(id.clone());
-        output.revision_summary = Some(format!("Amazon S3 version id: {id}"));
-    }
-    let variables = [
-        ("BucketName", Some(source.from.bucket)),
-        ("ObjectKey", Some(source.from.key)),
-        ("ETag", Some(source.revision.etag)),
-        ("VersionId", source.revision.version_id),
-    ];
-    let variables = variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    let name = action.declaration.name.clone();
-    let variables = variables.collect();
-    let newest = !execution.overrides.iter().any(|wanted| wanted.action_name == name);
-    succeed_action(execution, &reference.action, variables, turn);
-    if newest {
-        // An older revision that was asked for says nothing about what is new.
-        pipeline.seen.insert(name, id);
+    match Provider::of(id) {
+        None => {
+            let job = job(desk);
+            desk.jobs.add(job);
+        }
+        Some(Provider::Approval) => (),
+        Some(Provider::Lambda) => {
+            let job = job(desk);
+            let invocation =
+                Errand { job: Some(job.id.clone()), ..errand(execution, action, Provider::Lambda, desk.turn) };
+            desk.jobs.add(job);
+            desk.errands.push(invocation);
+        }
+        Some(provider) => desk.errands.push(errand(execution, action, provider, desk.turn)),
     }
 }
 
-/// Fails a source action.
-pub(crate) fn fail_source(state: &mut State, reference: &ActionRef, failure: SourceFailure, turn: &Turn<'_>) {
-    if let Some((pipeline, execution_id)) = in_progress(state, reference)
-        && let Some(action) =
-            pipeline.execution_mut(&execution_id).and_then(|execution| execution.action_mut(&reference.action))
-    {
-        fail_action(action, failure, turn);
-    }
-}
-
-/// The pipeline and execution of an action that is still in progress: while its object was copied it may have been
-/// abandoned, or the whole pipeline deleted.
-fn in_progress<'a>(state: &'a mut State, reference: &ActionRef) -> Option<(&'a mut Pipeline, String)> {
-    let pipeline = state.pipelines.get_mut(&reference.pipeline)?;
-    let execution = pipeline.execution_mut(&reference.execution)?;
-    let action = execution.action_mut(&reference.action)?;
-    (action.status == ActionStatus::InProgress).then(|| (pipeline, reference.execution.clone()))
+/// When a job that begins now times out by itself: only a third party's action type says so.
+pub(super) fn job_deadline(types: &RegisteredTypes, action: &ActionExecution, now: Duration) -> Option<Duration> {
+    let declared = types.third_party(&action.declaration.action_type_id)?;
+    declared.job_timeout.map(|seconds| now + Duration::from_secs(seconds))
 }
 
 /// Completes an action: its artifacts and variables can be used from now on.
@@ -208,16 +176,27 @@ pub(super) fn succeed_action(
     if let Some(namespace) = namespace {
         execution.outputs.insert(namespace, variables);
     }
+    tell(execution, id, "SUCCEEDED", turn);
 }
 
 /// Fails an action with a code and a message.
-pub(super) fn fail_action(action: &mut ActionExecution, error: (String, String), turn: &Turn<'_>) {
+pub(super) fn fail_action(execution: &mut Execution, id: &str, error: (String, String), turn: &Turn<'_>) {
+    let Some(action) = execution.action_mut(id) else {
+        return;
+    };
     let (code, why) = &error;
-    let name = &action.declaration.name;
+    let name = &action.name;
     tracing::info!(action = name, code, why, "action failed");
     action.status = ActionStatus::Failed;
     action.updated = turn.now;
     action.error = Some(error);
+    tell(execution, id, "FAILED", turn);
+}
+
+fn tell(execution: &Execution, id: &str, state: &str, turn: &Turn<'_>) {
+    if let Some(action) = execution.action(id) {
+        events::tell_action(execution, action, state, turn);
+    }
 }
 
 /// Fills a link template of an action type.

@@ -5,19 +5,25 @@
 use std::collections::BTreeMap;
 
 use super::Turn;
-use super::state::{ActionExecution, Execution, Job, JobStatus, State};
+use super::execution::{ActionExecution, Execution};
+use super::state::{Job, JobStatus, State};
 use crate::local::definition::{ActionType, ActionTypeId};
 use crate::local::error::{Answer, ErrorKind};
 use crate::local::settings::AcknowledgeAgain;
 
+/// Who polls, and for what.
+pub(crate) struct PollRequest {
+    /// Whose jobs this poll is for: `Custom` or `ThirdParty`.
+    pub(crate) owner: &'static str,
+    pub(crate) type_id: ActionTypeId,
+    pub(crate) batch: Option<usize>,
+    pub(crate) query: BTreeMap<String, String>,
+}
+
 /// Hands out the jobs of an action type that are due, oldest first; returns their ids.
-pub(crate) fn poll(
-    state: &mut State,
-    type_id: &ActionTypeId,
-    (batch, query): (Option<usize>, &BTreeMap<String, String>),
-    turn: &Turn<'_>,
-) -> Answer<Vec<String>> {
-    if type_id.owner != "Custom" {
+pub(crate) fn poll(state: &mut State, request: &PollRequest, turn: &Turn<'_>) -> Answer<Vec<String>> {
+    let PollRequest { owner, type_id, batch, query } = request;
+    if type_id.owner != *owner {
         let message = format!("ActionType with owner '{}' is not supported", type_id.owner);
         return Err(ErrorKind::Validation.because(message));
     }
@@ -29,7 +35,7 @@ pub(crate) fn poll(
     let batch = batch.unwrap_or(maximum).min(maximum);
     let due = state.jobs.open.iter().filter(|id| {
         let job = state.jobs.by_id.get(*id);
-        job.is_some_and(|job| job.type_id == *type_id && job.due <= turn.elapsed && matches_query(state, job, query))
+        job.is_some_and(|job| job.due <= turn.elapsed && job.type_id == *type_id && matches_query(state, job, query))
     });
     let ids: Vec<String> = due.take(batch).cloned().collect();
     for id in &ids {
@@ -67,9 +73,10 @@ fn matches_query(state: &State, job: &Job, query: &BTreeMap<String, String>) -> 
     })
 }
 
-fn find<'a>(state: &'a State, job: &Job) -> Option<(&'a Execution, &'a ActionExecution)> {
+/// The execution and the action that a job is for.
+pub(super) fn find<'a>(state: &'a State, job: &Job) -> Option<(&'a Execution, &'a ActionExecution)> {
     let execution = state.pipelines.get(&job.action.pipeline)?.execution(&job.action.execution)?;
-    let action = execution.actions.iter().find(|action| action.id == job.action.action)?;
+    let action = execution.action(&job.action.action)?;
     Some((execution, action))
 }
 
@@ -95,6 +102,28 @@ pub(crate) fn acknowledge(state: &mut State, id: &str, nonce: &str, turn: &Turn<
         state.jobs.open.retain(|open| open != id);
     }
     Ok(state.jobs.by_id[id].status)
+}
+
+/// A third party shows whose job it works on.
+pub(crate) fn check_client(state: &State, id: &str, token: &str, turn: &Turn<'_>) -> Answer<()> {
+    let job = state.jobs.by_id.get(id).ok_or_else(|| unknown(id))?;
+    if job.type_id.owner != "ThirdParty" {
+        let message = format!("Job '{id}' belongs to an action type with owner '{}'", job.type_id.owner);
+        return Err(ErrorKind::InvalidClientToken.because(message));
+    }
+    if token != turn.settings.client_token {
+        return Err(ErrorKind::InvalidClientToken.because("The client token is not valid"));
+    }
+    Ok(())
+}
+
+/// A function was invoked with a job: from now on it is the function's.
+pub(crate) fn hand_over(state: &mut State, id: &str) {
+    let open = state.jobs.by_id.get_mut(id).filter(|job| job.status.is_waiting());
+    if let Some(job) = open {
+        job.status = JobStatus::InProgress;
+        state.jobs.open.retain(|open| open != id);
+    }
 }
 
 /// The refusal for a job that does not exist.

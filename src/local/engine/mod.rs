@@ -1,38 +1,57 @@
 //! The engine: what happens to executions, actions and jobs.
 //!
-//! All of it is state transitions over one in-memory [`State`]; none of it waits or talks to anyone. Read
-//! `state.rs` (the data), `start.rs` (an execution begins), `settle.rs` (it moves through its pipeline stages),
-//! `act.rs` (an action begins and ends), `jobs.rs` (workers poll and acknowledge), `report.rs` (they report), then
-//! `stop.rs` and `retry.rs`. `driver.rs` is the only part with effects: it reads and writes the sources, and watches
-//! the time.
+//! All of it is state transitions over one [`State`]; none of it waits or talks to anyone. Read `state.rs` and
+//! `execution.rs` (the data), `start.rs` (an execution begins), `settle.rs` (it moves through its pipeline stages),
+//! `act.rs` (an action begins and ends), `errand.rs` (what is done for it), `jobs.rs` (workers poll and acknowledge),
+//! `report.rs` (they report), then the rest, a file for each thing that people ask for. `events.rs` tells what happens.
 
 mod act;
-mod driver;
+mod approval;
+mod conditions;
+mod errand;
+mod events;
+mod execution;
 mod jobs;
 mod pipelines;
 mod report;
 mod retry;
+mod revisions;
+mod rollback;
 mod settle;
 mod start;
 mod state;
 mod stop;
+mod tracked;
+mod transitions;
 mod variables;
+mod webhooks;
 
 #[cfg(test)]
 mod scenario;
 
+use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-pub(crate) use act::{SourceArtifact, SourceFailure, fail_source, finish_source, link};
-pub(crate) use driver::drive;
-pub(crate) use jobs::{acknowledge, job_context, poll};
+pub(crate) use act::link;
+pub(crate) use approval::{ApprovalResult, put_approval};
+pub(crate) use conditions::{ConditionRun, OverrideRequest, RuleRun, override_condition};
+pub(crate) use errand::{Errand, Failed, Finished, begun, fail, finish, is_wanted, resume};
+pub(crate) use events::Event;
+pub(crate) use execution::{ActionExecution, ActionStatus, Artifact, Execution, StageRun, StageStatus};
+pub(crate) use jobs::{PollRequest, acknowledge, check_client, hand_over, job_context, poll};
 pub(crate) use pipelines::{create, delete, find, start_new, update};
 pub(crate) use report::{JobFailure, JobSuccess, Progress, put_failure, put_success};
 pub(crate) use retry::{RetryRequest, retry};
+pub(crate) use revisions::{ABSENT, NewRevision, Watched, is_news, notice, object_changed, put_revision, watched};
+pub(crate) use rollback::{RollbackRequest, roll_back};
 pub(crate) use settle::settle;
 pub(crate) use start::{SourceOverride, StartRequest, start};
-pub(crate) use state::{ActionExecution, Artifact, Execution, Job, Pipeline, StageRun, StageStatus, State};
+pub(crate) use state::{ActionRef, Definition, Gone, Job, JobStatus, Pipeline, Progress as PipelineProgress, State};
 pub(crate) use stop::{StopRequest, expire, stop};
+pub(crate) use tracked::Tracked;
+pub(crate) use transitions::{TransitionRequest, close, open};
+pub(crate) use webhooks::{Webhook, WebhookDefinition, delete_webhook, put_webhook, receive};
 
 use super::settings::Settings;
 use crate::dice::Dice;
@@ -47,4 +66,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) dice: &'a Dice,
     /// How the local CodePipeline is set up.
     pub(crate) settings: &'a Settings,
+    /// Where the server listens, once it does: webhooks have an address.
+    pub(crate) address: Option<SocketAddr>,
+    /// What has happened in this turn, to be told when it is over.
+    pub(crate) events: RefCell<Vec<Event>>,
 }

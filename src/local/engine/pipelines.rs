@@ -1,15 +1,16 @@
 //! Pipelines are created, updated and deleted.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use super::state::{JobStatus, Pipeline, State};
+use super::state::{Gone, Pipeline, State};
 use super::{StartRequest, Turn, start};
-use crate::local::definition::{self, PipelineDeclaration};
+use crate::local::definition::{self, PipelineDeclaration, Tags};
 use crate::local::error::{Answer, ApiError, ErrorKind};
 
 /// Creates a pipeline in its first version.
-pub(crate) fn create(state: &mut State, mut new: PipelineDeclaration, turn: &Turn<'_>) -> Answer<PipelineDeclaration> {
+pub(crate) fn create(
+    state: &mut State,
+    (mut new, tags): (PipelineDeclaration, Tags),
+    turn: &Turn<'_>,
+) -> Answer<PipelineDeclaration> {
     definition::check(&new, &state.types)?;
     let name = new.name.clone();
     if state.pipelines.contains_key(&name) {
@@ -18,15 +19,7 @@ pub(crate) fn create(state: &mut State, mut new: PipelineDeclaration, turn: &Tur
         return Err(ErrorKind::PipelineNameInUse.because(message));
     }
     new.version = 1;
-    let pipeline = Pipeline {
-        versions: vec![Arc::new(new.clone())],
-        created: turn.now,
-        updated: turn.now,
-        executions: Vec::new(),
-        latest: BTreeMap::new(),
-        tokens: BTreeMap::new(),
-        seen: BTreeMap::new(),
-    };
+    let pipeline = Pipeline::new(new.clone(), tags, turn.now);
     state.pipelines.insert(name, pipeline);
     Ok(definition::mask(&new, &state.types))
 }
@@ -46,22 +39,19 @@ pub(crate) fn update(state: &mut State, mut new: PipelineDeclaration, turn: &Tur
     definition::restore(&mut new, &old, &state.types)?;
     definition::check(&new, &state.types)?;
     new.version = old.version + 1;
-    pipeline.versions.push(Arc::new(new.clone()));
-    pipeline.updated = turn.now;
+    pipeline.add_version(new.clone());
+    pipeline.definition.updated = turn.now;
     Ok(definition::mask(&new, &state.types))
 }
 
 /// Deletes a pipeline with its history. Its jobs end; deleting what does not exist is no error, as on AWS.
 pub(crate) fn delete(state: &mut State, name: &str) {
-    state.pipelines.remove(name);
-    state.sources.retain(|source| source.action.pipeline != name);
-    let jobs = &mut state.jobs;
-    let gone = |job: &&super::Job| job.action.pipeline == name;
-    let ids: Vec<String> = jobs.by_id.values().filter(gone).map(|job| job.id.clone()).collect();
-    for id in ids {
-        jobs.close(&id, JobStatus::Failed);
-        jobs.by_id.remove(&id);
+    if state.pipelines.remove(name).is_none() {
+        return;
     }
+    state.errands.retain(|errand| errand.action.pipeline != name);
+    state.jobs.forget(|action| action.pipeline == name);
+    state.gone.push(Gone::Pipeline(name.to_owned()));
 }
 
 /// The pipeline of this name.

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Turn;
-use super::act::{execution_url, fail_action, succeed_action};
-use super::jobs::unknown;
-use super::state::{Execution, Job, JobStatus, State};
+use super::act::{execution_url, fail_action, job_deadline, succeed_action};
+use super::errand::{Errand, errand, note_source};
+use super::execution::Execution;
+use super::jobs::{find, unknown};
+use super::state::{Job, JobStatus, State};
+use crate::local::definition::Provider;
 use crate::local::error::{Answer, ErrorKind};
 
 /// All output variables of one action together have at most this many bytes (AWS quotas page: 122,880).
@@ -62,6 +65,10 @@ pub(crate) fn put_success(state: &mut State, id: &str, report: JobSuccess, turn:
             output.revision = Some(revision.clone());
             output.revision_summary.clone_from(&summary);
         }
+        let (name, source) = (action.name.clone(), action.declaration.action_type_id.category == "Source");
+        if source {
+            note_source(execution, &name, (&revision, summary.as_ref()));
+        }
     }
     succeed_action(execution, &action_id, report.variables, turn);
     Ok(())
@@ -73,17 +80,18 @@ pub(crate) fn put_failure(state: &mut State, id: &str, report: JobFailure, turn:
     let progress = Progress { external_id: report.external_id, ..Progress::default() };
     note(state, id, progress, turn);
     state.jobs.close(id, JobStatus::Failed);
-    if let Some((execution, action_id)) = execution_of(state, id)
-        && let Some(action) = execution.action_mut(&action_id)
-    {
-        fail_action(action, (report.kind, report.message), turn);
+    if let Some((execution, action_id)) = execution_of(state, id) {
+        fail_action(execution, &action_id, (report.kind, report.message), turn);
     }
     Ok(())
 }
 
 fn check_in_progress(state: &State, id: &str) -> Answer<()> {
-    let status = state.jobs.by_id.get(id).ok_or_else(|| unknown(id))?.status;
-    if status == JobStatus::InProgress {
+    let job = state.jobs.by_id.get(id).ok_or_else(|| unknown(id))?;
+    let status = job.status;
+    // A function need not acknowledge, and may report before its invocation was answered.
+    let invoked = Provider::of(&job.type_id) == Some(Provider::Lambda) && !status.is_final();
+    if status == JobStatus::InProgress || invoked {
         return Ok(());
     }
     let message = format!("Job '{id}' is in state {status:?}; a result can only be put for a job that is InProgress");
@@ -114,16 +122,26 @@ fn go_on(state: &mut State, id: &str, token: String, turn: &Turn<'_>) {
     let Some(done) = state.jobs.by_id.get(id) else {
         return;
     };
+    let Some((execution, action)) = find(state, done) else {
+        return;
+    };
+    let due = turn.elapsed + turn.settings.continuation;
     let next = Job {
         id: turn.dice.uuid(),
         action: done.action.clone(),
         type_id: done.type_id.clone(),
         status: JobStatus::Queued,
         nonce: 0,
-        due: turn.elapsed + turn.settings.continuation,
+        due,
+        deadline: job_deadline(&state.types, action, due),
         continuation: Some(token),
         encryption_key: done.encryption_key.clone(),
+        number: 0,
     };
+    if let Some(provider @ Provider::Lambda) = Provider::of(&next.type_id) {
+        let again = Errand { job: Some(next.id.clone()), due, ..errand(execution, action, provider, turn) };
+        state.errands.push(again);
+    }
     state.jobs.add(next);
 }
 

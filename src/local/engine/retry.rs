@@ -1,9 +1,12 @@
 //! A pipeline stage runs again in the same execution.
 
 use super::Turn;
+use super::conditions::ConditionStatus;
+use super::events;
+use super::execution::{ActionStatus, Execution, ExecutionStatus, RetryTrigger, StageStatus};
 use super::pipelines::not_found;
-use super::state::{ActionStatus, Execution, ExecutionStatus, Pipeline, RetryTrigger, StageStatus, State};
-use crate::local::definition::{ExecutionMode, RetryMode};
+use super::state::{Pipeline, State};
+use crate::local::definition::RetryMode;
 use crate::local::error::{Answer, ErrorKind};
 
 /// What RetryStageExecution is asked.
@@ -21,10 +24,11 @@ pub(crate) fn retry(state: &mut State, request: &RetryRequest, turn: &Turn<'_>) 
     };
     check(pipeline, request)?;
     if let Some(execution) = pipeline.execution_mut(&request.execution) {
-        begin_again(execution, request.mode, RetryTrigger::ManualStageRetry);
         execution.status = ExecutionStatus::InProgress;
         execution.stop = None;
         execution.updated = turn.now;
+        events::tell_execution(execution, "RESUMED", turn);
+        begin_again(execution, (request.mode, RetryTrigger::ManualStageRetry), turn);
     }
     Ok(())
 }
@@ -50,8 +54,7 @@ fn check(pipeline: &Pipeline, request: &RetryRequest) -> Answer<()> {
     if execution.is_active() || execution.stage().name != *stage || !ended {
         return refuse("only a stage that failed or was stopped can be");
     }
-    let alone = execution.declaration.execution_mode == ExecutionMode::Parallel;
-    if !alone && pipeline.latest.get(stage) != Some(id) {
+    if !pipeline.is_latest(id, stage) {
         let message = format!("Execution '{id}' is not the latest in stage '{stage}': a newer one has entered it");
         return Err(ErrorKind::NotLatestPipelineExecution.because(message));
     }
@@ -59,7 +62,7 @@ fn check(pipeline: &Pipeline, request: &RetryRequest) -> Answer<()> {
 }
 
 /// Forgets the attempts that are to be made again; the actions then start anew, with new ids.
-pub(super) fn begin_again(execution: &mut Execution, mode: RetryMode, trigger: RetryTrigger) {
+pub(super) fn begin_again(execution: &mut Execution, (mode, trigger): (RetryMode, RetryTrigger), turn: &Turn<'_>) {
     let at = execution.at;
     let (run, actions) = (&mut execution.stages[at], &execution.actions);
     match mode {
@@ -72,4 +75,8 @@ pub(super) fn begin_again(execution: &mut Execution, mode: RetryMode, trigger: R
     }
     run.last_retry = Some(trigger);
     run.status = StageStatus::InProgress;
+    // What failed is checked again; what let the execution in holds on.
+    run.before_entry.take_if(|condition| condition.status == ConditionStatus::Failed);
+    (run.on_success, run.on_failure) = (None, None);
+    events::tell_stage(execution, "RESUMED", turn);
 }

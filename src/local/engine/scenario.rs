@@ -6,21 +6,23 @@ use std::time::{Duration, SystemTime};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::state::{Execution, JobStatus, StageStatus, State};
+use super::execution::{Execution, StageStatus};
+use super::state::{JobStatus, State};
 use super::{
-    JobFailure, JobSuccess, SourceArtifact, StartRequest, Turn, acknowledge, create, finish_source, job_context, poll,
-    put_failure, put_success, settle, start,
+    Finished, JobFailure, JobSuccess, PollRequest, StartRequest, Turn, acknowledge, create, finish, job_context, poll,
+    put_failure, put_success, settle, start, update,
 };
 use crate::dice::Dice;
-use crate::local::definition::{ActionType, ActionTypeId};
+use crate::local::definition::{ActionType, ActionTypeId, Tags};
 use crate::local::error::Answer;
-use crate::local::objects::{ObjectKey, Revision};
 use crate::local::settings::{JobCredentials, Settings};
 
 /// The state, its clock and its settings.
 pub(super) struct Scenario {
     pub(super) state: State,
     pub(super) settings: Settings,
+    /// What was told, as `thing STATE`.
+    pub(super) told: Vec<String>,
     elapsed: Duration,
     dice: Dice,
 }
@@ -59,6 +61,7 @@ impl Scenario {
         let mut scenario = Self {
             state: State::new(),
             settings: Settings::with_credentials(credentials),
+            told: Vec::new(),
             elapsed: Duration::ZERO,
             dice: Dice::seeded(1),
         };
@@ -67,10 +70,17 @@ impl Scenario {
             json!({"id": type_id(), "inputArtifactDetails": count, "outputArtifactDetails": count}),
         )
         .unwrap();
-        scenario.state.types.register(tester).unwrap();
+        scenario.state.types.register(tester, Tags::default()).unwrap();
         let declaration = serde_json::from_value(declaration).unwrap();
-        scenario.change(|state, turn| create(state, declaration, turn).map(|_| ())).unwrap();
+        scenario.change(|state, turn| create(state, (declaration, Tags::default()), turn).map(|_| ())).unwrap();
         scenario
+    }
+
+    /// Adds a pipeline stage at the end.
+    pub(super) fn add_stage(&mut self, name: &str, actions: &[Value]) {
+        let mut declaration = (*self.state.pipelines["p"].declaration()).clone();
+        declaration.stages.push(serde_json::from_value(json!({"name": name, "actions": actions})).unwrap());
+        self.change(|state, turn| update(state, declaration, turn).map(|_| ())).unwrap();
     }
 
     /// Changes the state and lets everything follow, as the server does.
@@ -80,9 +90,18 @@ impl Scenario {
             elapsed: self.elapsed,
             dice: &self.dice,
             settings: &self.settings,
+            address: None,
+            events: std::cell::RefCell::default(),
         };
         let answer = change(&mut self.state, &turn);
         settle(&mut self.state, &turn);
+        let events = turn.events.into_inner();
+        self.told.extend(events.into_iter().map(|event| {
+            let part = |name: &str| event.detail[name].as_str().unwrap_or_default().to_owned();
+            let what = [part("action"), part("stage"), "pipeline".to_owned()];
+            let what = what.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
+            format!("{what} {}", part("state"))
+        }));
         answer
     }
 
@@ -100,18 +119,16 @@ impl Scenario {
 
     /// Completes all sources that wait, also those that begin thereby.
     pub(super) fn copy_sources(&mut self) {
-        while let Some(copy) = self.state.sources.pop() {
-            let artifact = SourceArtifact {
-                from: ObjectKey { bucket: "b".to_owned(), key: "k".to_owned() },
-                revision: Revision { etag: "e".to_owned(), version_id: None },
-            };
-            self.change(|state, turn| finish_source(state, &copy.action, artifact, turn));
+        while let Some(errand) = self.state.errands.pop() {
+            let done = Finished { revision: Some(("e".to_owned(), "found".to_owned())), ..Finished::default() };
+            self.change(|state, turn| finish(state, &errand.action, done, turn));
         }
     }
 
     /// The ids and nonces of the jobs that a poll hands out.
     pub(super) fn poll(&mut self) -> Vec<(String, String)> {
-        let ids = self.change(|state, turn| poll(state, &type_id(), (None, &BTreeMap::new()), turn)).unwrap();
+        let request = PollRequest { owner: "Custom", type_id: type_id(), batch: None, query: BTreeMap::new() };
+        let ids = self.change(|state, turn| poll(state, &request, turn)).unwrap();
         let nonce = |id: &String| self.state.jobs.by_id[id].nonce.to_string();
         ids.iter().map(|id| (id.clone(), nonce(id))).collect()
     }

@@ -3,18 +3,24 @@
 //! After every change the whole state is asked "what can happen now?" until nothing can: the answer depends on how
 //! things are, not on what happened, so no event can be missed.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::act::{Desk, start_action};
-use super::state::{ActionStatus, Execution, ExecutionStatus, Pipeline, RetryTrigger, StageStatus, State};
-use super::{Turn, retry};
-use crate::local::definition::{ExecutionMode, PipelineStage};
+use super::conditions::{self, ConditionStatus};
+use super::execution::{ActionStatus, Execution, ExecutionStatus, RetryTrigger, StageStatus};
+use super::state::{Gone, Pipeline, State};
+use super::{Turn, events, retry, rollback};
+use crate::local::definition::{Condition, ExecutionMode, OnFailure, PipelineStage, RetryMode, StageResult};
 
 /// Lets everything happen that can.
 pub(crate) fn settle(state: &mut State, turn: &Turn<'_>) {
-    let State { pipelines, jobs, sources, .. } = state;
-    let mut desk = Desk { jobs, sources, turn };
+    let State { pipelines, jobs, errands, types, .. } = state;
+    let mut desk = Desk { jobs, errands, types, rollbacks: Vec::new(), turn };
     for pipeline in pipelines.values_mut() {
         while step(pipeline, &mut desk) {}
     }
+    forget_the_oldest(state, turn);
 }
 
 /// Lets one thing happen in each execution; whether anything did.
@@ -30,10 +36,18 @@ fn step(pipeline: &mut Pipeline, desk: &mut Desk<'_>) -> bool {
                 end(&mut pipeline.executions[index], ExecutionStatus::Stopped, desk.turn);
                 true
             }
-            StageStatus::Waiting => may_enter(pipeline, index) && enter(pipeline, index),
-            StageStatus::InProgress | StageStatus::Stopping => advance(&mut pipeline.executions[index], desk),
-            StageStatus::Ahead | StageStatus::Stopped | StageStatus::Failed | StageStatus::Succeeded => false,
+            StageStatus::Waiting => may_enter(pipeline, index) && enter(pipeline, index, desk.turn),
+            StageStatus::InProgress | StageStatus::Stopping => advance(pipeline, index, desk),
+            StageStatus::Ahead
+            | StageStatus::Stopped
+            | StageStatus::Failed
+            | StageStatus::Succeeded
+            | StageStatus::Skipped => false,
         };
+    }
+    for (failed, stage) in std::mem::take(&mut desk.rollbacks) {
+        rollback::begin_automatically(pipeline, (&failed, stage), desk.turn);
+        moved = true;
     }
     moved
 }
@@ -59,10 +73,13 @@ fn waits_superseded(execution: &Execution) -> bool {
         && execution.run().status == StageStatus::Waiting
 }
 
-/// Whether an execution that waits may enter: always when it runs on its own, else when nobody is inside and nobody
-/// waits before it.
+/// Whether an execution that waits may enter: not through a disabled transition; then always when it runs on its own,
+/// else when nobody is inside and nobody waits before it.
 fn may_enter(pipeline: &Pipeline, index: usize) -> bool {
     let waiting = &pipeline.executions[index];
+    if pipeline.definition.closed.contains_key(&waiting.stage().name) {
+        return false;
+    }
     if waiting.declaration.execution_mode == ExecutionMode::Parallel {
         return true;
     }
@@ -77,11 +94,12 @@ fn may_enter(pipeline: &Pipeline, index: usize) -> bool {
     })
 }
 
-fn enter(pipeline: &mut Pipeline, index: usize) -> bool {
+fn enter(pipeline: &mut Pipeline, index: usize, turn: &Turn<'_>) -> bool {
     let execution = &mut pipeline.executions[index];
     execution.run_mut().status = StageStatus::InProgress;
+    events::tell_stage(execution, "STARTED", turn);
     let (stage, id) = (execution.stage().name.clone(), execution.id.clone());
-    pipeline.latest.insert(stage, id);
+    pipeline.progress.latest.insert(stage, id);
     true
 }
 
@@ -122,42 +140,110 @@ fn next(stage: &PipelineStage, stopping: bool, status_of: impl Fn(&str) -> Optio
     if stopping { Next::Stop } else { Next::Succeed }
 }
 
-fn advance(execution: &mut Execution, desk: &mut Desk<'_>) -> bool {
-    let stage = execution.stage().clone();
-    match next(&stage, execution.stop.is_some(), |action| execution.status_of(action)) {
-        Next::Wait => return false,
+fn advance(pipeline: &mut Pipeline, index: usize, desk: &mut Desk<'_>) -> bool {
+    let declaration = Arc::clone(&pipeline.executions[index].declaration);
+    let execution = &pipeline.executions[index];
+    let stage = &declaration.stages[execution.at];
+    let unchecked = stage.before_entry.is_some() && execution.run().before_entry.is_none() && execution.stop.is_none();
+    let next = next(stage, execution.stop.is_some(), |action| execution.status_of(action));
+    if next == Next::Wait {
+        return false;
+    }
+    let execution = &mut *pipeline.executions[index];
+    match next {
+        _ if unchecked => check_entry(execution, stage, desk),
+        Next::Wait => (),
         Next::Start(names) => {
             for action in stage.actions.iter().filter(|action| names.contains(&action.name)) {
                 start_action(execution, action, desk);
             }
         }
-        Next::Succeed => succeed(execution, desk.turn),
+        Next::Succeed => check_success(execution, stage, desk),
         Next::Stop => {
             execution.run_mut().status = StageStatus::Stopped;
+            events::tell_stage(execution, "STOPPED", desk.turn);
             end(execution, ExecutionStatus::Stopped, desk.turn);
         }
-        Next::Fail => match stage.automatic_retry() {
-            // One automatic attempt per pipeline stage and execution (user guide, "Configure stage retry").
-            Some(mode) if execution.run().automatic_retries == 0 => {
-                retry::begin_again(execution, mode, RetryTrigger::AutomatedStageRetry);
-            }
-            _ => {
-                execution.run_mut().status = StageStatus::Failed;
-                end(execution, ExecutionStatus::Failed, desk.turn);
-            }
-        },
+        Next::Fail => check_failure(execution, stage, desk),
     }
     execution.updated = desk.turn.now;
     true
 }
 
-fn succeed(execution: &mut Execution, turn: &Turn<'_>) {
+fn check_entry(execution: &mut Execution, stage: &PipelineStage, desk: &mut Desk<'_>) {
+    let conditions = stage.before_entry.iter().flat_map(|all| all.conditions.clone()).collect::<Vec<_>>();
+    let (run, result) = conditions::check(&conditions, execution, desk.turn);
+    execution.run_mut().before_entry = Some(run);
+    if let Some(result) = result {
+        follow(execution, stage, result, desk);
+    }
+}
+
+/// All actions have succeeded: the stage has too, unless a condition says otherwise and nobody has overridden it.
+fn check_success(execution: &mut Execution, stage: &PipelineStage, desk: &mut Desk<'_>) {
+    let overridden = execution.run().on_success.as_ref().is_some_and(|run| run.status == ConditionStatus::Overridden);
+    if let (Some(all), false) = (&stage.on_success, overridden) {
+        let (run, result) = conditions::check(&all.conditions, execution, desk.turn);
+        execution.run_mut().on_success = Some(run);
+        if let Some(result) = result {
+            follow(execution, stage, result, desk);
+            return;
+        }
+    }
     execution.run_mut().status = StageStatus::Succeeded;
-    if execution.at + 1 == execution.stages.len() {
+    events::tell_stage(execution, "SUCCEEDED", desk.turn);
+    leave(execution, desk.turn);
+}
+
+/// An action has failed: what follows is declared, directly or by conditions.
+fn check_failure(execution: &mut Execution, stage: &PipelineStage, desk: &mut Desk<'_>) {
+    let result = match &stage.on_failure {
+        None => StageResult::Fail,
+        Some(rule) if rule.conditions.is_empty() => rule.result.unwrap_or(StageResult::Fail),
+        Some(rule) => {
+            // A condition that says nothing else has the result of the whole.
+            let whole = |known: &Condition| Condition { result: known.result.or(rule.result), ..known.clone() };
+            let declared: Vec<Condition> = rule.conditions.iter().map(whole).collect();
+            let (run, result) = conditions::check(&declared, execution, desk.turn);
+            execution.run_mut().on_failure = Some(run);
+            result.unwrap_or(StageResult::Fail)
+        }
+    };
+    follow(execution, stage, result, desk);
+}
+
+/// Lets a result follow.
+fn follow(execution: &mut Execution, stage: &PipelineStage, result: StageResult, desk: &mut Desk<'_>) {
+    match result {
+        StageResult::Skip => {
+            execution.run_mut().status = StageStatus::Skipped;
+            leave(execution, desk.turn);
+        }
+        // One automatic attempt per pipeline stage and execution (user guide, "Configure stage retry").
+        StageResult::Retry if execution.run().automatic_retries == 0 => {
+            let mode = stage.on_failure.as_ref().map(OnFailure::retry_mode);
+            let mode = mode.unwrap_or(RetryMode::FailedActions);
+            retry::begin_again(execution, (mode, RetryTrigger::AutomatedStageRetry), desk.turn);
+        }
+        StageResult::Fail | StageResult::Rollback | StageResult::Retry => {
+            if result == StageResult::Rollback {
+                desk.rollbacks.push((execution.id.clone(), execution.at));
+            }
+            execution.run_mut().status = StageStatus::Failed;
+            events::tell_stage(execution, "FAILED", desk.turn);
+            end(execution, ExecutionStatus::Failed, desk.turn);
+        }
+    }
+}
+
+/// The pipeline stage is over and done: the next one is waited for, if there is one.
+fn leave(execution: &mut Execution, turn: &Turn<'_>) {
+    let last = execution.at + 1 == execution.stages.len();
+    let stays = execution.rollback_of.is_some() && !turn.settings.continue_after_rollback;
+    if last || stays {
         end(execution, ExecutionStatus::Succeeded, turn);
     } else {
         execution.at += 1;
-        // A pipeline stage that is entered again after a retry of an earlier one starts from nothing.
         execution.run_mut().status = StageStatus::Waiting;
     }
 }
@@ -170,6 +256,41 @@ fn end(execution: &mut Execution, status: ExecutionStatus, turn: &Turn<'_>) {
     execution.updated = turn.now;
     let (pipeline, id) = (&execution.declaration.name, &execution.id);
     tracing::info!(pipeline, execution = id, ?status, "execution ended");
+    let told = match status {
+        ExecutionStatus::InProgress | ExecutionStatus::Stopping => return,
+        ExecutionStatus::Stopped => "STOPPED",
+        ExecutionStatus::Succeeded => "SUCCEEDED",
+        ExecutionStatus::Superseded => "SUPERSEDED",
+        ExecutionStatus::Failed => "FAILED",
+    };
+    events::tell_execution(execution, told, turn);
+}
+
+/// Keeps the history of each pipeline as long as it is set to be. What a pipeline stage shows as its latest execution
+/// stays, however old.
+fn forget_the_oldest(state: &mut State, turn: &Turn<'_>) {
+    let State { pipelines, jobs, gone, .. } = state;
+    for (name, pipeline) in pipelines {
+        let mut surplus = pipeline.executions.len().saturating_sub(turn.settings.history);
+        if surplus == 0 {
+            continue;
+        }
+        let latest = &pipeline.progress.latest;
+        let mut forgotten = BTreeSet::new();
+        pipeline.executions.retain(|execution| {
+            let shown = latest.values().any(|id| *id == execution.id);
+            let stays = surplus == 0 || execution.is_active() || shown;
+            if !stays {
+                surplus -= 1;
+                forgotten.insert(execution.id.clone());
+            }
+            stays
+        });
+        if !forgotten.is_empty() {
+            jobs.forget(|action| action.pipeline == *name && forgotten.contains(&action.execution));
+            gone.extend(forgotten.into_iter().map(|id| Gone::Execution { pipeline: name.clone(), id }));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -177,6 +298,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::scenario::{Scenario, action};
+    use super::super::{TransitionRequest, close, open};
     use super::*;
 
     fn one_action(mode: &str) -> Scenario {
@@ -260,7 +382,7 @@ mod tests {
         let failed = scenario.execution(&execution);
         assert_eq!(failed.status, ExecutionStatus::Failed);
         // The source and two attempts of two actions, each with an id of its own.
-        let ids: std::collections::BTreeSet<_> = failed.actions.iter().map(|a| &a.id).collect();
+        let ids: BTreeSet<_> = failed.actions.iter().map(|a| &a.id).collect();
         assert_eq!(ids.len(), 5);
         // The retry kept the pipeline stage locked; only its end lets the next one in.
         assert_eq!(scenario.test_stage(&second), StageStatus::InProgress);
@@ -278,5 +400,75 @@ mod tests {
         assert_eq!(jobs.keys().collect::<Vec<_>>(), ["b"]);
         scenario.succeed(&jobs["b"]).unwrap();
         assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Succeeded);
+    }
+
+    #[test]
+    fn only_so_many_executions_are_kept_and_never_one_that_runs() {
+        let mut scenario = one_action("PARALLEL");
+        scenario.settings.history = 2;
+        let running = scenario.start();
+        let old = scenario.take();
+        let mut ended = Vec::new();
+        for _ in 0..3 {
+            ended.push(scenario.start());
+            let jobs = scenario.take();
+            scenario.succeed(&jobs["run"]).unwrap();
+        }
+        let kept: Vec<&str> = scenario.state.pipelines["p"].executions.iter().map(|e| e.id.as_str()).collect();
+        assert_eq!(kept, [&running, &ended[2]]);
+        // The jobs of the forgotten are forgotten too.
+        assert_eq!(scenario.state.jobs.by_id.len(), 2);
+        scenario.succeed(&old["run"]).unwrap();
+        assert_eq!(scenario.state.gone.len(), 2);
+    }
+
+    #[test]
+    fn everything_that_happens_is_told_in_order() {
+        let mut scenario = one_action("SUPERSEDED");
+        scenario.start();
+        let jobs = scenario.take();
+        scenario.fail(&jobs["run"]).unwrap();
+        let told = [
+            "pipeline STARTED",
+            "Source STARTED",
+            "Fetch STARTED",
+            "Fetch SUCCEEDED",
+            "Source SUCCEEDED",
+            "Test STARTED",
+            "run STARTED",
+            "run FAILED",
+            "Test FAILED",
+            "pipeline FAILED",
+        ];
+        assert_eq!(scenario.told, told);
+    }
+
+    #[test]
+    fn a_closed_transition_lets_nobody_in_until_it_is_opened() {
+        let mut scenario = one_action("PARALLEL");
+        let request = TransitionRequest { pipeline: "p".to_owned(), stage: "Test".to_owned(), inbound: true };
+        scenario.change(|state, turn| close(state, &request, "no".to_owned(), turn)).unwrap();
+        let execution = scenario.start();
+        assert_eq!(scenario.test_stage(&execution), StageStatus::Waiting);
+        scenario.change(|state, turn| open(state, &request, turn)).unwrap();
+        assert_eq!(scenario.test_stage(&execution), StageStatus::InProgress);
+    }
+
+    #[test]
+    fn a_condition_on_failure_decides_what_follows() {
+        let rule = |value: &str| {
+            json!({"onFailure": {"conditions": [{"result": "SKIP", "rules": [{"name": "r",
+                "ruleTypeId": {"category": "Rule", "provider": "VariableCheck"},
+                "configuration": {"Variable": "#{codepipeline.PipelineExecutionId}", "Operator": "NE", "Value": value}}]}]}})
+        };
+        // The result follows when the condition does not hold.
+        for (holds, status) in [(true, StageStatus::Failed), (false, StageStatus::Skipped)] {
+            let value = if holds { "x" } else { "#{codepipeline.PipelineExecutionId}" };
+            let mut scenario = Scenario::with("PARALLEL", &[action("run", 1)], &rule(value));
+            let execution = scenario.start();
+            let jobs = scenario.take();
+            scenario.fail(&jobs["run"]).unwrap();
+            assert_eq!(scenario.test_stage(&execution), status);
+        }
     }
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Turn;
+use super::events;
+use super::execution::{Execution, ExecutionStatus, StageRun, StageStatus, Trigger};
 use super::pipelines::not_found;
-use super::state::{Execution, ExecutionStatus, StageRun, StageStatus, State, Trigger};
-use crate::local::definition::{ActionDeclaration, PipelineDeclaration, is_s3_source};
+use super::state::State;
+use super::tracked::Tracked;
+use crate::local::definition::{ActionDeclaration, PipelineDeclaration, Provider};
 use crate::local::error::{Answer, ErrorKind};
 
 /// At most this many executions of one pipeline run at once in PARALLEL and QUEUED mode (AWS quotas page).
@@ -24,7 +27,7 @@ pub(crate) struct StartRequest {
 }
 
 /// A source revision that is to be taken instead of the newest.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SourceOverride {
     pub(crate) action_name: String,
@@ -34,10 +37,10 @@ pub(crate) struct SourceOverride {
 
 impl StartRequest {
     /// A start with nothing special, by a trigger of the API's list.
-    pub(crate) fn by(trigger_type: &'static str, pipeline: &str) -> Self {
+    pub(crate) fn by(trigger_type: &str, pipeline: &str) -> Self {
         Self {
             pipeline: pipeline.to_owned(),
-            trigger: Trigger { trigger_type, trigger_detail: String::new() },
+            trigger: Trigger { trigger_type: trigger_type.to_owned(), trigger_detail: String::new() },
             variables: BTreeMap::new(),
             client_token: None,
             overrides: Vec::new(),
@@ -50,8 +53,9 @@ pub(crate) fn start(state: &mut State, request: StartRequest, turn: &Turn<'_>) -
     let Some(pipeline) = state.pipelines.get_mut(&request.pipeline) else {
         return Err(not_found(&request.pipeline, turn));
     };
-    if let Some(known) = request.client_token.as_ref().and_then(|token| pipeline.tokens.get(token)) {
-        return Ok(known.clone());
+    let same = |token: &String| pipeline.executions.iter().find(|known| known.client_token.as_ref() == Some(token));
+    if let Some(known) = request.client_token.as_ref().and_then(same) {
+        return Ok(known.id.clone());
     }
     let declaration = pipeline.declaration();
     if pipeline.executions.iter().filter(|e| e.is_active()).count() >= MOST_CONCURRENT {
@@ -61,13 +65,11 @@ pub(crate) fn start(state: &mut State, request: StartRequest, turn: &Turn<'_>) -
     check_overrides(&request.overrides, &declaration)?;
     let variables = variables(&request, &declaration)?;
     let id = turn.dice.uuid();
-    if let Some(token) = &request.client_token {
-        pipeline.tokens.insert(token.clone(), id.clone());
-    }
     let name = request.pipeline.clone();
     let execution = blank(id.clone(), (declaration, variables), request, turn);
     tracing::info!(pipeline = name, execution = id, "execution started");
-    pipeline.executions.push(execution);
+    events::tell_execution(&execution, "STARTED", turn);
+    pipeline.executions.push(Tracked::new(execution));
     Ok(id)
 }
 
@@ -83,20 +85,24 @@ fn blank(
     stages[0].status = StageStatus::Waiting;
     Execution {
         id,
+        version: declaration.version,
         declaration,
         status: ExecutionStatus::InProgress,
         status_summary: None,
         trigger: request.trigger,
+        client_token: request.client_token,
         variables,
         overrides: request.overrides,
         started: turn.now,
         updated: turn.now,
         stop: None,
+        rollback_of: None,
         stages,
         at: 0,
         actions: Vec::new(),
         artifacts: BTreeMap::new(),
         outputs: BTreeMap::new(),
+        source_revisions: Vec::new(),
     }
 }
 
@@ -126,7 +132,7 @@ fn check_overrides(overrides: &[SourceOverride], declaration: &PipelineDeclarati
         let known = declaration
             .actions()
             .map(|(_, action)| action)
-            .find(|action| action.name == *name && is_s3_source(&action.action_type_id));
+            .find(|action| action.name == *name && Provider::of(&action.action_type_id) == Some(Provider::S3));
         let message = match (known, wanted.revision_type.as_str()) {
             (None, _) => {
                 format!("sourceRevisions names the action '{name}', which is not an S3 source of the pipeline")

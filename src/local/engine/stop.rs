@@ -2,8 +2,11 @@
 
 use super::Turn;
 use super::act::fail_action;
+use super::errand::tell_abandoned;
+use super::events;
+use super::execution::{ActionExecution, ActionStatus, Execution, ExecutionStatus, StageStatus};
 use super::pipelines::not_found;
-use super::state::{ActionStatus, Execution, ExecutionStatus, JobStatus, Jobs, StageStatus, State};
+use super::state::{ActionRef, JobStatus, Jobs, State};
 use crate::local::error::{Answer, ErrorKind};
 
 /// What StopPipelineExecution is asked.
@@ -31,12 +34,14 @@ pub(crate) fn stop(state: &mut State, request: StopRequest, turn: &Turn<'_>) -> 
         let message = format!("Execution '{id}' is already being stopped");
         return Err(ErrorKind::DuplicatedStopRequest.because(message));
     }
-    if execution.run().status == StageStatus::InProgress {
-        execution.run_mut().status = StageStatus::Stopping;
-    }
     execution.status = ExecutionStatus::Stopping;
     execution.stop = Some(request.reason);
     execution.updated = turn.now;
+    events::tell_execution(execution, "STOPPING", turn);
+    if execution.run().status == StageStatus::InProgress {
+        execution.run_mut().status = StageStatus::Stopping;
+        events::tell_stage(execution, "STOPPING", turn);
+    }
     if request.abandon {
         abandon(execution, jobs, turn);
     }
@@ -45,26 +50,48 @@ pub(crate) fn stop(state: &mut State, request: StopRequest, turn: &Turn<'_>) -> 
 
 /// Gives up the actions in progress. Nobody tells their workers: these learn it from their next report.
 fn abandon(execution: &mut Execution, jobs: &mut Jobs, turn: &Turn<'_>) {
-    for action in execution.actions.iter_mut().filter(|a| a.status == ActionStatus::InProgress) {
-        action.status = ActionStatus::Abandoned;
-        action.updated = turn.now;
-        jobs.close_for(&action.id, JobStatus::Failed);
+    for index in 0..execution.actions.len() {
+        let action = &mut execution.actions[index];
+        if action.status == ActionStatus::InProgress {
+            action.status = ActionStatus::Abandoned;
+            action.updated = turn.now;
+            jobs.close_for(&action.id, JobStatus::Failed);
+            tell_abandoned(execution, &execution.actions[index], turn);
+        }
     }
 }
 
-/// Fails the actions whose time is up.
+/// Fails the actions whose time is up, or the time of whose job is.
 pub(crate) fn expire(state: &mut State, turn: &Turn<'_>) {
+    let late = late(state, turn);
     let State { pipelines, jobs, .. } = state;
-    let executions = pipelines.values_mut().flat_map(|pipeline| &mut pipeline.executions);
-    for action in executions.filter(|e| e.is_active()).flat_map(|e| &mut e.actions) {
-        if action.status != ActionStatus::InProgress || action.deadline > turn.elapsed {
-            continue;
+    for (reference, message) in late {
+        jobs.close_for(&reference.action, JobStatus::TimedOut);
+        let pipeline = pipelines.get_mut(&reference.pipeline);
+        if let Some(execution) = pipeline.and_then(|pipeline| pipeline.execution_mut(&reference.execution)) {
+            fail_action(execution, &reference.action, ("Timeout".to_owned(), message), turn);
         }
-        jobs.close_for(&action.id, JobStatus::TimedOut);
-        let allowed = turn.settings.action_timeout.as_secs();
-        let message = format!("The action did not complete within {allowed} seconds");
-        fail_action(action, ("Timeout".to_owned(), message), turn);
     }
+}
+
+fn late(state: &State, turn: &Turn<'_>) -> Vec<(ActionRef, String)> {
+    let over = |action: &&ActionExecution| action.status == ActionStatus::InProgress && action.deadline <= turn.elapsed;
+    let mut late = Vec::new();
+    for (pipeline, known) in &state.pipelines {
+        for execution in known.executions.iter().filter(|execution| execution.is_active()) {
+            for action in execution.actions.iter().filter(over) {
+                let waited = turn.now.duration_since(action.started).unwrap_or_default().as_secs();
+                let message = format!("The action did not complete in time; it was given {waited} seconds");
+                let (execution, action) = (execution.id.clone(), action.id.clone());
+                late.push((ActionRef { pipeline: pipeline.clone(), execution, action }, message));
+            }
+        }
+    }
+    let jobs = state.jobs.by_id.values().filter(|job| !job.status.is_final());
+    for job in jobs.filter(|job| job.deadline.is_some_and(|deadline| deadline <= turn.elapsed)) {
+        late.push((job.action.clone(), "The job did not complete within the time-out of its action type".to_owned()));
+    }
+    late
 }
 
 #[cfg(test)]
@@ -129,5 +156,18 @@ mod tests {
         assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Failed);
         assert_eq!(scenario.state.jobs.by_id[&next].status, JobStatus::TimedOut);
         assert_eq!(scenario.succeed(&next).unwrap_err().kind, ErrorKind::InvalidJobState);
+    }
+
+    #[test]
+    fn a_job_whose_own_time_is_up_fails_its_action() {
+        let mut scenario = Scenario::with("SUPERSEDED", &[action("a", 1)], &json!({}));
+        let execution = scenario.start();
+        let job = scenario.take()["a"].clone();
+        let limit = std::time::Duration::from_secs(60);
+        scenario.state.jobs.by_id.get_mut(&job).unwrap().deadline = Some(limit);
+        scenario.pass(limit);
+        scenario.change(expire);
+        assert_eq!(scenario.execution(&execution).status, ExecutionStatus::Failed);
+        assert_eq!(scenario.state.jobs.by_id[&job].status, JobStatus::TimedOut);
     }
 }

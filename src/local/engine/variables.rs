@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::state::Execution;
+use super::execution::Execution;
 
 /// The configuration of one action is at most 100 KB once its variables are resolved (AWS quotas page).
 const LARGEST_CONFIGURATION: usize = 100 * 1024;

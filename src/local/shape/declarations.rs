@@ -111,6 +111,49 @@ static ACTION_MEMBERS: [Member; 14] = [
 /// Parts of a declaration that are refused by name afterwards: their inside does not matter.
 static ANYTHING: Shape = Shape::Object(&[]);
 
+static RULE_CONFIGURATION_KEY: Text = text(1, 50);
+
+static CONDITION_LIST: Shape = list(
+    &Shape::Object(&[
+        may("result", &RESULT),
+        may(
+            "rules",
+            &list(
+                &Shape::Object(&[
+                    must("name", &NAME),
+                    must(
+                        "ruleTypeId",
+                        &Shape::Object(&[
+                            must("category", &Shape::OneOf(&["Rule"])),
+                            may("owner", &Shape::OneOf(&["AWS"])),
+                            must("provider", &PROVIDER),
+                            may("version", &VERSION),
+                        ]),
+                    ),
+                    may(
+                        "configuration",
+                        &Shape::Map {
+                            key: &RULE_CONFIGURATION_KEY,
+                            value: &Shape::Text(Text { hidden: true, ..text(1, 10_000) }),
+                            max: 200,
+                        },
+                    ),
+                    may("commands", &list(&FREE, 1, 50)),
+                    may("inputArtifacts", &list(&Shape::Object(&[must("name", &ARTIFACT_NAME)]), 0, UNLIMITED)),
+                    may("roleArn", &ROLE_ARN),
+                    may("region", &REGION),
+                    may("timeoutInMinutes", &Shape::Whole(5, 86_400)),
+                ]),
+                1,
+                5,
+            ),
+        ),
+    ]),
+    1,
+    1,
+);
+static CONDITIONS: Shape = Shape::Object(&[must("conditions", &CONDITION_LIST)]);
+
 static PIPELINE_STAGE: Shape = Shape::Object(&[
     must("name", &NAME),
     may("blockers", &list(&ANYTHING, 0, UNLIMITED)),
@@ -120,11 +163,11 @@ static PIPELINE_STAGE: Shape = Shape::Object(&[
         &Shape::Object(&[
             may("result", &RESULT),
             may("retryConfiguration", &Shape::Object(&[may("retryMode", &RETRY_MODE)])),
-            may("conditions", &list(&ANYTHING, 1, 1)),
+            may("conditions", &CONDITION_LIST),
         ]),
     ),
-    may("onSuccess", &ANYTHING),
-    may("beforeEntry", &ANYTHING),
+    may("onSuccess", &CONDITIONS),
+    may("beforeEntry", &CONDITIONS),
 ]);
 
 /// A pipeline's declaration.

@@ -6,6 +6,7 @@
 
 mod check;
 mod declarations;
+mod other_requests;
 mod requests;
 
 pub(crate) use check::violations;

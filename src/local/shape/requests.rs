@@ -1,22 +1,22 @@
-//! The shapes of the operations' inputs. An operation that is not here does not exist in the local CodePipeline.
+//! The shapes of the operations' inputs, as far as workers and people who run pipelines use them.
 
 use super::declarations::{
     ACTION_TYPE_ID, CATEGORY, CUSTOM_ACTION_TYPE, NAME, OWNER, PIPELINE, PROVIDER, REGION, RETRY_MODE, TAGS,
     VARIABLE_NAME, VARIABLE_VALUE, VERSION, WHOLE_FROM_ONE,
 };
-use super::{Shape, Text, UNLIMITED, letter, list, matching, may, must, text, word};
+use super::{Shape, Text, UNLIMITED, letter, list, matching, may, must, other_requests, text, word};
 
-static FLAG: Shape = Shape::Flag;
-static NEXT_TOKEN: Shape = Shape::Text(text(1, 2048));
-static MAX_RESULTS: Shape = Shape::Whole(1, 100);
-static UUID: Shape = Shape::Text(Text {
+pub(super) static FLAG: Shape = Shape::Flag;
+pub(super) static NEXT_TOKEN: Shape = Shape::Text(text(1, 2048));
+pub(super) static MAX_RESULTS: Shape = Shape::Whole(1, 100);
+pub(super) static UUID: Shape = Shape::Text(Text {
     min: 0,
     ..matching(UNLIMITED, "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", uuid)
 });
 static EXTERNAL_ID: Shape = Shape::Text(text(1, 1500));
 static SUMMARY: Shape = Shape::Text(text(1, 2048));
 
-/// The shape of an operation's input, or `None` if the local CodePipeline does not have the operation.
+/// The shape of an operation's input, or `None` if there is no such operation.
 pub(crate) fn of_operation(operation: &str) -> Option<&'static Shape> {
     Some(match operation {
         "CreateCustomActionType" => &CUSTOM_ACTION_TYPE,
@@ -24,7 +24,7 @@ pub(crate) fn of_operation(operation: &str) -> Option<&'static Shape> {
         "ListActionTypes" => &LIST_ACTION_TYPES,
         "CreatePipeline" | "UpdatePipeline" => &DECLARE_PIPELINE,
         "GetPipeline" => &READ_PIPELINE,
-        "DeletePipeline" | "GetPipelineState" => &PIPELINE_BY_NAME,
+        "DeletePipeline" | "GetPipelineState" => &BY_NAME,
         "ListPipelines" => &LIST_PIPELINES,
         "StartPipelineExecution" => &START,
         "StopPipelineExecution" => &STOP,
@@ -37,7 +37,7 @@ pub(crate) fn of_operation(operation: &str) -> Option<&'static Shape> {
         "GetJobDetails" => &JOB_BY_ID,
         "PutJobSuccessResult" => &PUT_SUCCESS,
         "PutJobFailureResult" => &PUT_FAILURE,
-        _ => return None,
+        other => return other_requests::of_operation(other),
     })
 }
 
@@ -47,7 +47,7 @@ static LIST_ACTION_TYPES: Shape =
     Shape::Object(&[may("actionOwnerFilter", &OWNER), may("nextToken", &NEXT_TOKEN), may("regionFilter", &REGION)]);
 static DECLARE_PIPELINE: Shape = Shape::Object(&[must("pipeline", &PIPELINE), may("tags", &TAGS)]);
 static READ_PIPELINE: Shape = Shape::Object(&[must("name", &NAME), may("version", &WHOLE_FROM_ONE)]);
-static PIPELINE_BY_NAME: Shape = Shape::Object(&[must("name", &NAME)]);
+pub(super) static BY_NAME: Shape = Shape::Object(&[must("name", &NAME)]);
 static LIST_PIPELINES: Shape =
     Shape::Object(&[may("nextToken", &NEXT_TOKEN), may("maxResults", &Shape::Whole(1, 1000))]);
 static START: Shape = Shape::Object(&[
@@ -89,7 +89,7 @@ static LIST_EXECUTIONS: Shape = Shape::Object(&[
     may("nextToken", &NEXT_TOKEN),
     may("filter", &Shape::Object(&[may("succeededInStage", &Shape::Object(&[may("stageName", &NAME)]))])),
 ]);
-static LIST_ACTIONS: Shape = Shape::Object(&[
+pub(super) static LIST_ACTIONS: Shape = Shape::Object(&[
     must("pipelineName", &NAME),
     may("maxResults", &MAX_RESULTS),
     may("nextToken", &NEXT_TOKEN),
@@ -117,26 +117,23 @@ static POLL: Shape = Shape::Object(&[
 ]);
 static ACKNOWLEDGE: Shape = Shape::Object(&[must("jobId", &UUID), must("nonce", &Shape::Text(text(1, 50)))]);
 static JOB_BY_ID: Shape = Shape::Object(&[must("jobId", &UUID)]);
+pub(super) static CURRENT_REVISION: Shape = Shape::Object(&[
+    must("revision", &EXTERNAL_ID),
+    must("changeIdentifier", &Shape::Text(text(1, 100))),
+    may("created", &Shape::Time),
+    may("revisionSummary", &SUMMARY),
+]);
+pub(super) static CONTINUATION: Shape = Shape::Text(text(1, 2048));
+pub(super) static EXECUTION_DETAILS: Shape = Shape::Object(&[
+    may("summary", &SUMMARY),
+    may("externalExecutionId", &EXTERNAL_ID),
+    may("percentComplete", &Shape::Whole(0, 100)),
+]);
 static PUT_SUCCESS: Shape = Shape::Object(&[
     must("jobId", &UUID),
-    may(
-        "currentRevision",
-        &Shape::Object(&[
-            must("revision", &EXTERNAL_ID),
-            must("changeIdentifier", &Shape::Text(text(1, 100))),
-            may("created", &Shape::Time),
-            may("revisionSummary", &SUMMARY),
-        ]),
-    ),
-    may("continuationToken", &Shape::Text(text(1, 2048))),
-    may(
-        "executionDetails",
-        &Shape::Object(&[
-            may("summary", &SUMMARY),
-            may("externalExecutionId", &EXTERNAL_ID),
-            may("percentComplete", &Shape::Whole(0, 100)),
-        ]),
-    ),
+    may("currentRevision", &CURRENT_REVISION),
+    may("continuationToken", &CONTINUATION),
+    may("executionDetails", &EXECUTION_DETAILS),
     may(
         "outputVariables",
         &Shape::Map {
@@ -146,27 +143,22 @@ static PUT_SUCCESS: Shape = Shape::Object(&[
         },
     ),
 ]);
-static PUT_FAILURE: Shape = Shape::Object(&[
-    must("jobId", &UUID),
+pub(super) static FAILURE_DETAILS: Shape = Shape::Object(&[
     must(
-        "failureDetails",
-        &Shape::Object(&[
-            must(
-                "type",
-                &Shape::OneOf(&[
-                    "JobFailed",
-                    "ConfigurationError",
-                    "PermissionError",
-                    "RevisionOutOfSync",
-                    "RevisionUnavailable",
-                    "SystemUnavailable",
-                ]),
-            ),
-            must("message", &Shape::Text(text(1, 5000))),
-            may("externalExecutionId", &EXTERNAL_ID),
+        "type",
+        &Shape::OneOf(&[
+            "JobFailed",
+            "ConfigurationError",
+            "PermissionError",
+            "RevisionOutOfSync",
+            "RevisionUnavailable",
+            "SystemUnavailable",
         ]),
     ),
+    must("message", &Shape::Text(text(1, 5000))),
+    may("externalExecutionId", &EXTERNAL_ID),
 ]);
+static PUT_FAILURE: Shape = Shape::Object(&[must("jobId", &UUID), must("failureDetails", &FAILURE_DETAILS)]);
 
 fn uuid(text: &str) -> bool {
     let groups = text.split('-').map(str::len);

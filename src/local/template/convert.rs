@@ -8,16 +8,17 @@ use serde_json::{Map, Value, json};
 use super::parameters::text;
 use crate::local::shape::{PIPELINE, Shape};
 
+/// Where an input of CreatePipeline has what DisableStageTransition is to be told afterwards. Not of the API.
+pub(super) const CLOSED: &str = "closedTransitions";
+
 /// A pipeline resource as the input of CreatePipeline.
 pub(super) fn pipeline(mut properties: Value) -> Result<Value, String> {
-    let mut tags = Value::Null;
+    let (mut tags, mut closed) = (Value::Null, Vec::new());
     if let Some(members) = properties.as_object_mut() {
         // It tells CloudFormation what to do after an update; a local pipeline is never updated by a template.
         members.remove("RestartExecutionOnUpdate");
-        if let Some(Value::Array(disabled)) = members.remove("DisableInboundStageTransitions")
-            && !disabled.is_empty()
-        {
-            return Err("DisableInboundStageTransitions is not supported by the local CodePipeline".to_owned());
+        if let Some(Value::Array(disabled)) = members.remove("DisableInboundStageTransitions") {
+            closed = disabled.iter().map(transition).collect();
         }
         tags = members.remove("Tags").unwrap_or_default();
         if let Some(stores) = members.remove("ArtifactStores") {
@@ -25,7 +26,18 @@ pub(super) fn pipeline(mut properties: Value) -> Result<Value, String> {
         }
     }
     let pipeline = to_api(properties, &PIPELINE, "")?;
-    Ok(json!({"pipeline": pipeline, "tags": tags.as_array().map(|tags| tags.iter().map(tag).collect::<Vec<_>>())}))
+    let tags = tags.as_array().map(|tags| tags.iter().map(tag).collect::<Vec<_>>());
+    let mut input = json!({"pipeline": pipeline, "tags": tags});
+    if !closed.is_empty() {
+        input[CLOSED] = Value::Array(closed);
+    }
+    Ok(input)
+}
+
+/// One of the transitions that a template disables, as the input of DisableStageTransition has it.
+fn transition(disabled: &Value) -> Value {
+    let part = |name: &str| disabled.get(name).map(text).unwrap_or_default();
+    json!({"stageName": part("StageName"), "reason": part("Reason")})
 }
 
 fn tag(tag: &Value) -> Value {
@@ -104,6 +116,13 @@ mod tests {
             "artifactStores": {"us-east-1": {"type": "S3", "location": "b"}},
         }, "tags": null});
         assert_eq!(converted.unwrap(), expected);
+    }
+
+    #[test]
+    fn a_template_may_disable_transitions() {
+        let properties = json!({"Name": "p", "DisableInboundStageTransitions": [{"StageName": "a", "Reason": "b"}]});
+        let converted = pipeline(properties).unwrap();
+        assert_eq!(converted[CLOSED], json!([{"stageName": "a", "reason": "b"}]));
     }
 
     #[test]

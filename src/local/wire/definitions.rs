@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::output::time;
 use super::pages::{Page, page};
-use super::read as decode;
-use crate::local::definition::{PipelineDeclaration, mask};
+use super::{read as decode, tags};
+use crate::local::definition::{PipelineDeclaration, Tags, mask};
 use crate::local::engine::{self, State, Turn};
 use crate::local::error::{Answer, ErrorKind};
 
@@ -28,11 +28,13 @@ struct Wanted {
 
 pub(super) fn create(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
     let new: Declared = decode(input)?;
-    let created = engine::create(state, new.pipeline, turn)?;
+    let tags = tags::of_input(new.tags)?;
+    let listed = listed(&tags);
+    let created = engine::create(state, (new.pipeline, tags), turn)?;
     if turn.settings.start_on_create {
         engine::start_new(state, &created.name, turn);
     }
-    Ok(json!({"pipeline": created, "tags": new.tags}))
+    Ok(json!({"pipeline": created, "tags": listed}))
 }
 
 pub(super) fn update(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
@@ -46,7 +48,7 @@ pub(super) fn read(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<V
     let pipeline = engine::find(state, &wanted.name, turn)?;
     let newest = pipeline.declaration();
     let version = wanted.version.unwrap_or(newest.version);
-    let Some(declaration) = pipeline.versions.iter().find(|known| known.version == version) else {
+    let Some(declaration) = pipeline.definition.versions.iter().find(|known| known.version == version) else {
         let message = format!("Pipeline '{}' does not have a version {version}", wanted.name);
         return Err(ErrorKind::PipelineVersionNotFound.because(message));
     };
@@ -54,8 +56,8 @@ pub(super) fn read(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<V
         "pipeline": mask(declaration, &state.types),
         "metadata": {
             "pipelineArn": turn.settings.pipeline_arn(&wanted.name),
-            "created": time(pipeline.created),
-            "updated": time(pipeline.updated),
+            "created": time(pipeline.definition.created),
+            "updated": time(pipeline.definition.updated),
         },
     }))
 }
@@ -69,8 +71,8 @@ pub(super) fn list(state: &mut State, input: Value, _: &Turn<'_>) -> Answer<Valu
             "version": declaration.version,
             "pipelineType": declaration.pipeline_type,
             "executionMode": declaration.execution_mode,
-            "created": time(pipeline.created),
-            "updated": time(pipeline.updated),
+            "created": time(pipeline.definition.created),
+            "updated": time(pipeline.definition.updated),
         });
         (name.clone(), summary)
     });
@@ -81,4 +83,9 @@ pub(super) fn delete(state: &mut State, input: Value, _: &Turn<'_>) -> Answer<Va
     let wanted: Wanted = decode(input)?;
     engine::delete(state, &wanted.name);
     Ok(json!({}))
+}
+
+/// Tags as the answer to a creation repeats them.
+fn listed(tags: &Tags) -> Vec<Value> {
+    tags.listed().into_iter().map(|(_, tag)| tag).collect()
 }

@@ -76,8 +76,7 @@ struct InStage {
 pub(super) fn start(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
     let wanted: Start = decode(input)?;
     let mut request = StartRequest::by("StartPipelineExecution", &wanted.name);
-    // AWS names the caller here; nobody signs in to the local CodePipeline.
-    request.trigger.trigger_detail = format!("arn:aws:iam::{}:root", turn.settings.account_id);
+    request.trigger.trigger_detail = caller(turn);
     request.variables = wanted.variables.into_iter().map(|v| (v.name, v.value)).collect();
     request.client_token = wanted.client_request_token;
     request.overrides = wanted.source_revisions;
@@ -127,7 +126,8 @@ pub(super) fn read(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<V
         "variables": variables,
         "trigger": execution.trigger,
         "executionMode": execution.declaration.execution_mode,
-        "executionType": "STANDARD",
+        "executionType": execution.kind(),
+        "rollbackMetadata": rollback(execution),
     }}))
 }
 
@@ -136,9 +136,14 @@ pub(super) fn list(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<V
     let pipeline = engine::find(state, &listing.pipeline_name, turn)?;
     let stage = listing.filter.and_then(|f| f.succeeded_in_stage).and_then(|s| s.stage_name);
     let wanted = |execution: &&Execution| stage.as_ref().is_none_or(|stage| succeeded_in(execution, stage));
-    let newest_first = pipeline.executions.iter().rev().filter(wanted);
+    let newest_first = pipeline.executions.iter().rev().map(|execution| &**execution).filter(wanted);
     let items = newest_first.map(|execution| (execution.id.clone(), summary(execution)));
     page(items.collect(), &listing.page, ("pipelineExecutionSummaries", PAGE))
+}
+
+/// AWS names the caller in many places; nobody signs in to the local CodePipeline.
+pub(super) fn caller(turn: &Turn<'_>) -> String {
+    format!("arn:aws:iam::{}:root", turn.settings.account_id)
 }
 
 /// The refusal for an execution that does not exist.
@@ -148,8 +153,7 @@ pub(super) fn unknown(execution: &str, pipeline: &str) -> crate::local::error::A
 }
 
 fn succeeded_in(execution: &Execution, stage: &str) -> bool {
-    let mut runs = execution.declaration.stages.iter().zip(&execution.stages);
-    runs.any(|(declared, run)| declared.name == stage && run.status == StageStatus::Succeeded)
+    execution.run_of(stage).is_some_and(|run| run.status == StageStatus::Succeeded)
 }
 
 fn summary(execution: &Execution) -> Value {
@@ -159,27 +163,18 @@ fn summary(execution: &Execution) -> Value {
         "statusSummary": execution.status_summary,
         "startTime": time(execution.started),
         "lastUpdateTime": time(execution.updated),
-        "sourceRevisions": source_revisions(execution),
+        "sourceRevisions": execution.source_revisions,
         "trigger": execution.trigger,
         "stopTrigger": execution.stop.as_ref().map(|reason| json!({"reason": reason})),
         "executionMode": execution.declaration.execution_mode,
-        "executionType": "STANDARD",
+        "executionType": execution.kind(),
+        "rollbackMetadata": rollback(execution),
     })
 }
 
-fn source_revisions(execution: &Execution) -> Value {
-    let sources = execution.actions.iter().filter(|a| a.declaration.action_type_id.category == "Source");
-    let revisions = sources.flat_map(|action| action.outputs.iter().map(move |output| (action, output)));
-    let known = revisions.filter(|(_, output)| output.revision.is_some());
-    known
-        .map(|(action, output)| {
-            json!({
-                "actionName": action.declaration.name,
-                "revisionId": output.revision,
-                "revisionSummary": output.revision_summary,
-            })
-        })
-        .collect()
+fn rollback(execution: &Execution) -> Option<Value> {
+    let target = execution.rollback_of.as_ref()?;
+    Some(json!({"rollbackTargetPipelineExecutionId": target}))
 }
 
 fn artifact_revisions(execution: &Execution) -> Value {

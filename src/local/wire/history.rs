@@ -1,15 +1,18 @@
-//! GetPipelineState and ListActionExecutions: what the console shows.
+//! GetPipelineState, ListActionExecutions, ListDeployActionExecutionTargets: what the console shows.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::executions::unknown;
+use super::conditions;
+use super::executions::{caller, unknown};
 use super::output::{artifact_details, time};
 use super::pages::{Page, page};
 use super::read as decode;
 use crate::local::definition::{ActionDeclaration, PipelineStage, RegisteredTypes, masked_configuration};
-use crate::local::engine::{self, ActionExecution, Execution, Pipeline, StageRun, StageStatus, State, Turn};
-use crate::local::error::Answer;
+use crate::local::engine::{
+    self, ActionExecution, ActionStatus, Execution, Pipeline, StageRun, StageStatus, State, Turn,
+};
+use crate::local::error::{Answer, ErrorKind};
 
 /// The largest page of ListActionExecutions (API reference: 1 to 100).
 const PAGE: usize = 100;
@@ -19,19 +22,20 @@ struct Named {
     name: String,
 }
 
+/// What is asked of a history, by executions.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Listing {
-    pipeline_name: String,
+pub(super) struct Listing {
+    pub(super) pipeline_name: String,
     #[serde(default)]
-    filter: Filter,
+    pub(super) filter: Filter,
     #[serde(flatten)]
-    page: Page,
+    pub(super) page: Page,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Filter {
+pub(super) struct Filter {
     pipeline_execution_id: Option<String>,
     latest_in_pipeline_execution: Option<LatestIn>,
 }
@@ -40,6 +44,27 @@ struct Filter {
 #[serde(rename_all = "camelCase")]
 struct LatestIn {
     pipeline_execution_id: String,
+    start_time_range: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Targets {
+    pipeline_name: Option<String>,
+    action_execution_id: String,
+}
+
+impl Filter {
+    /// The one execution that is asked for, if it is only one.
+    pub(super) fn execution(&self) -> Option<String> {
+        let latest = self.latest_in_pipeline_execution.as_ref().map(|latest| &latest.pipeline_execution_id);
+        self.pipeline_execution_id.as_ref().or(latest).cloned()
+    }
+
+    /// Whether only the present attempt of each action is asked for.
+    fn only_latest(&self) -> bool {
+        self.latest_in_pipeline_execution.as_ref().is_some_and(|latest| latest.start_time_range == "Latest")
+    }
 }
 
 pub(super) fn pipeline_state(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
@@ -47,24 +72,24 @@ pub(super) fn pipeline_state(state: &mut State, input: Value, turn: &Turn<'_>) -
     let pipeline = engine::find(state, &named.name, turn)?;
     let declaration = pipeline.declaration();
     let stages = declaration.stages.iter();
-    let stages: Vec<Value> = stages.map(|stage| stage_state(pipeline, stage, &state.types)).collect();
+    let stages: Vec<Value> = stages.map(|stage| stage_state(pipeline, stage, (&state.types, turn))).collect();
     Ok(json!({
         "pipelineName": named.name,
         "pipelineVersion": declaration.version,
         "stageStates": stages,
-        "created": time(pipeline.created),
-        "updated": time(pipeline.updated),
+        "created": time(pipeline.definition.created),
+        "updated": time(pipeline.definition.updated),
     }))
 }
 
-fn stage_state(pipeline: &Pipeline, stage: &PipelineStage, types: &RegisteredTypes) -> Value {
-    let latest = pipeline.latest.get(&stage.name).and_then(|id| pipeline.execution(id));
-    let run = latest.and_then(|execution| run_of(execution, &stage.name));
+fn stage_state(pipeline: &Pipeline, stage: &PipelineStage, (types, turn): (&RegisteredTypes, &Turn<'_>)) -> Value {
+    let latest = pipeline.progress.latest.get(&stage.name).and_then(|id| pipeline.execution(id));
+    let run = latest.and_then(|execution| execution.run_of(&stage.name));
     let inbound: Vec<Value> = pipeline
         .executions
         .iter()
-        .filter(|e| e.is_active() && run_of(e, &stage.name).is_some_and(|run| run.status == StageStatus::Waiting))
-        .map(|execution| json!({"pipelineExecutionId": execution.id, "status": "InProgress", "type": "STANDARD"}))
+        .filter(|e| e.is_active() && e.run_of(&stage.name).is_some_and(|run| run.status == StageStatus::Waiting))
+        .map(|e| json!({"pipelineExecutionId": e.id, "status": "InProgress", "type": e.kind()}))
         .collect();
     let actions = stage.actions.iter();
     let actions: Vec<Value> = actions.map(|action| action_state(latest.zip(run), action, types)).collect();
@@ -73,13 +98,16 @@ fn stage_state(pipeline: &Pipeline, stage: &PipelineStage, types: &RegisteredTyp
         // The oldest comes in next; in SUPERSEDED mode there is only one.
         "inboundExecution": inbound.first(),
         "inboundExecutions": inbound,
-        "inboundTransitionState": {"enabled": true},
+        "inboundTransitionState": transition(pipeline, stage, turn),
         "actionStates": actions,
         "latestExecution": latest.zip(run).map(|(execution, run)| json!({
             "pipelineExecutionId": execution.id,
             "status": run.status,
-            "type": "STANDARD",
+            "type": execution.kind(),
         })),
+        "beforeEntryConditionState": conditions::shown(run.and_then(|run| run.before_entry.as_ref())),
+        "onSuccessConditionState": conditions::shown(run.and_then(|run| run.on_success.as_ref())),
+        "onFailureConditionState": conditions::shown(run.and_then(|run| run.on_failure.as_ref())),
         "retryStageMetadata": run.filter(|run| run.last_retry.is_some()).map(|run| json!({
             "autoStageRetryAttempt": (run.automatic_retries > 0).then_some(run.automatic_retries),
             "manualStageRetryAttempt": (run.manual_retries > 0).then_some(run.manual_retries),
@@ -88,9 +116,16 @@ fn stage_state(pipeline: &Pipeline, stage: &PipelineStage, types: &RegisteredTyp
     })
 }
 
-fn run_of<'a>(execution: &'a Execution, stage: &str) -> Option<&'a StageRun> {
-    let index = execution.declaration.stages.iter().position(|declared| declared.name == stage)?;
-    execution.stages.get(index)
+fn transition(pipeline: &Pipeline, stage: &PipelineStage, turn: &Turn<'_>) -> Value {
+    match pipeline.definition.closed.get(&stage.name) {
+        None => json!({"enabled": true}),
+        Some(closed) => json!({
+            "enabled": false,
+            "lastChangedBy": caller(turn),
+            "lastChangedAt": time(closed.at),
+            "disabledReason": closed.reason,
+        }),
+    }
 }
 
 fn action_state(
@@ -125,6 +160,8 @@ fn latest_execution(action: &ActionExecution) -> Value {
         "externalExecutionId": action.external_id,
         "externalExecutionUrl": action.external_url,
         "percentComplete": action.percent,
+        // Only a question that is still open is answered.
+        "token": action.token.as_ref().filter(|_| action.status == ActionStatus::InProgress),
         "errorDetails": error_details(action),
     })
 }
@@ -137,15 +174,16 @@ fn error_details(action: &ActionExecution) -> Option<Value> {
 pub(super) fn list_actions(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
     let listing: Listing = decode(input)?;
     let pipeline = engine::find(state, &listing.pipeline_name, turn)?;
-    let filter = listing.filter;
-    let wanted = filter.pipeline_execution_id.or(filter.latest_in_pipeline_execution.map(|l| l.pipeline_execution_id));
+    let (wanted, only_latest) = (listing.filter.execution(), listing.filter.only_latest());
     if let Some(id) = &wanted
         && pipeline.execution(id).is_none()
     {
         return Err(unknown(id, &listing.pipeline_name));
     }
     let executions = pipeline.executions.iter().filter(|e| wanted.as_ref().is_none_or(|id| e.id == *id));
-    let mut actions: Vec<_> = executions.flat_map(|e| e.actions.iter().map(move |a| (e, a))).collect();
+    let attempts = executions.flat_map(|e| e.actions.iter().enumerate().map(move |(index, a)| (&**e, index, a)));
+    let shown = attempts.filter(|(execution, index, _)| !only_latest || is_present(execution, *index));
+    let mut actions: Vec<_> = shown.map(|(execution, _, action)| (execution, action)).collect();
     // Newest first, as on AWS; the sort keeps the order of what started in the same moment.
     actions.reverse();
     actions.sort_by_key(|(_, action)| std::cmp::Reverse(action.started));
@@ -154,17 +192,38 @@ pub(super) fn list_actions(state: &mut State, input: Value, turn: &Turn<'_>) -> 
     page(items.collect(), &listing.page, ("actionExecutionDetails", PAGE))
 }
 
+/// Whether an attempt is the present one of its action.
+fn is_present(execution: &Execution, attempt: usize) -> bool {
+    execution.stages.iter().any(|run| run.current.values().any(|index| *index == attempt))
+}
+
+/// None of the actions here has targets: those of AWS that do (EC2, EKS) are refused when the pipeline is created.
+pub(super) fn list_targets(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
+    let wanted: Targets = decode(input)?;
+    let id = &wanted.action_execution_id;
+    let known = match &wanted.pipeline_name {
+        Some(name) => engine::find(state, name, turn)?.executions.iter().any(|e| e.action(id).is_some()),
+        None => state.pipelines.values().flat_map(|p| &p.executions).any(|e| e.action(id).is_some()),
+    };
+    if !known {
+        let message = format!("There is no action execution with id '{id}'");
+        return Err(ErrorKind::ActionExecutionNotFound.because(message));
+    }
+    Ok(json!({"targets": []}))
+}
+
 fn detail(execution: &Execution, action: &ActionExecution, (state, turn): (&State, &Turn<'_>)) -> Value {
     let declared = &action.declaration;
     let masked = |configuration| masked_configuration(declared, configuration, &state.types);
     json!({
         "pipelineExecutionId": execution.id,
         "actionExecutionId": action.id,
-        "pipelineVersion": execution.declaration.version,
+        "pipelineVersion": execution.version,
         "stageName": action.stage,
         "actionName": declared.name,
         "startTime": time(action.started),
         "lastUpdateTime": time(action.updated),
+        "updatedBy": caller(turn),
         "status": action.status,
         "input": {
             "actionTypeId": declared.action_type_id,

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::read as decode;
+use crate::local::Local;
 use crate::local::definition::ActionTypeId;
-use crate::local::engine::{self, Artifact, JobFailure, JobSuccess, Progress, State, Turn};
+use crate::local::engine::{self, Artifact, JobFailure, JobSuccess, PollRequest, Progress, State, Turn};
 use crate::local::error::Answer;
 
 #[derive(Deserialize)]
@@ -71,8 +72,13 @@ struct FailureDetails {
 
 pub(super) fn poll(state: &mut State, input: Value, turn: &Turn<'_>) -> Answer<Value> {
     let wanted: Poll = decode(input)?;
-    let query = (wanted.max_batch_size, &wanted.query_param);
-    let ids = engine::poll(state, &wanted.action_type_id, query, turn)?;
+    let request = PollRequest {
+        owner: "Custom",
+        type_id: wanted.action_type_id,
+        batch: wanted.max_batch_size,
+        query: wanted.query_param,
+    };
+    let ids = engine::poll(state, &request, turn)?;
     let jobs: Answer<Vec<Value>> = ids.iter().map(|id| job(state, id, turn)).collect();
     Ok(json!({"jobs": jobs?}))
 }
@@ -119,12 +125,48 @@ pub(super) fn put_failure(state: &mut State, input: Value, turn: &Turn<'_>) -> A
     Ok(json!({}))
 }
 
-/// A job with its secrets and credentials in clear: this is what a worker needs. Nothing here may be logged.
-fn job(state: &State, id: &str, turn: &Turn<'_>) -> Answer<Value> {
+/// Where a job is to have its credentials.
+const CREDENTIALS: &str = "artifactCredentials";
+
+/// Puts credentials into every job in an answer. They are made only when there is a job: making them is a call of its
+/// own. Nothing here may be logged.
+pub(in crate::local) async fn add_credentials(local: &Local, answer: &mut Value) {
+    let mut jobs = jobs_in(answer);
+    // A third party's poll only names jobs.
+    jobs.retain(|job| job.get("data").is_some());
+    if jobs.is_empty() {
+        return;
+    }
+    let credentials = local.job_credentials().await;
+    let token = credentials.session_token.as_ref().map(|token| token.expose_secret());
+    for job in jobs {
+        job["data"][CREDENTIALS] = json!({
+            "accessKeyId": credentials.access_key_id,
+            "secretAccessKey": credentials.secret_access_key.expose_secret(),
+            // The member is required, so credentials without a session token carry an empty one.
+            "sessionToken": token.unwrap_or_default(),
+        });
+    }
+}
+
+fn jobs_in(answer: &mut Value) -> Vec<&mut Value> {
+    if answer.get("data").is_some() {
+        return vec![answer];
+    }
+    let members = answer.as_object_mut().into_iter().flatten();
+    let found = members.filter(|(name, _)| *name == "jobs" || *name == "jobDetails").map(|(_, found)| found);
+    found
+        .flat_map(|found| match found {
+            Value::Array(jobs) => jobs.iter_mut().collect::<Vec<_>>(),
+            one => vec![one],
+        })
+        .collect()
+}
+
+/// A job with its secrets in clear, and yet without credentials: this is what a worker needs. Nothing here may be logged.
+pub(in crate::local) fn job(state: &State, id: &str, turn: &Turn<'_>) -> Answer<Value> {
     let (job, execution, action) = engine::job_context(state, id)?;
     let name = &execution.declaration.name;
-    let credentials = &turn.settings.job_credentials;
-    let token = credentials.session_token.as_ref().map(|token| token.expose_secret());
     Ok(json!({
         "id": job.id,
         "nonce": job.nonce.to_string(),
@@ -141,12 +183,6 @@ fn job(state: &State, id: &str, turn: &Turn<'_>) -> Answer<Value> {
             },
             "inputArtifacts": artifacts(&action.inputs),
             "outputArtifacts": artifacts(&action.outputs),
-            "artifactCredentials": {
-                "accessKeyId": credentials.access_key_id,
-                "secretAccessKey": credentials.secret_access_key.expose_secret(),
-                // The member is required, so credentials without a session token carry an empty one.
-                "sessionToken": token.unwrap_or_default(),
-            },
             "continuationToken": job.continuation,
             "encryptionKey": job.encryption_key,
         },

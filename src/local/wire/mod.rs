@@ -1,16 +1,25 @@
-//! The HTTP face: AWS's JSON 1.1 protocol.
+//! The HTTP face: AWS's JSON 1.1 protocol, and beside it the stream of events and the webhooks.
 //!
-//! Every request is `POST /` with the operation in the `X-Amz-Target` header. A request goes through the same four
-//! steps whatever it asks: find the operation, check the input against the service model, let the engine answer,
-//! encode. The operations are in files by family.
+//! Every request of the API is `POST /` with the operation in the `X-Amz-Target` header. A request goes through the same
+//! steps whatever it asks: find the operation (`operations.rs`), check the input against the service model, let the
+//! engine answer, encode. The operations are in files by family; `inbound.rs` is what comes in otherwise, `stream.rs`
+//! what goes out.
 
 mod action_types;
+mod conditions;
 mod definitions;
 mod executions;
 mod history;
+mod inbound;
 mod jobs;
+mod operations;
 mod output;
 mod pages;
+mod stages;
+mod stream;
+mod tags;
+mod third_party;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -20,15 +29,19 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::Local;
-use super::engine::{State, Turn};
 use super::error::{Answer, ErrorKind};
 use super::shape;
 
 pub(super) use action_types::from_input as action_type;
+pub(super) use jobs::{add_credentials, job};
+pub(super) use output::without_nulls;
+pub(super) use tags::of_input as tags;
 
 /// What precedes the operation's name in `X-Amz-Target`.
 const TARGET_PREFIX: &str = "CodePipeline_20150709.";
@@ -38,12 +51,16 @@ const MEDIA_TYPE: &str = "application/x-amz-json-1.1";
 /// 1,000 characters each.
 const LARGEST_REQUEST: usize = 8 * 1024 * 1024;
 
-/// One operation: from input to output, both in the API's form.
-type Operation = fn(&mut State, Value, &Turn<'_>) -> Answer<Value>;
-
-/// The router; every path and method leads to the same place, so that nothing is ever answered with a bare 404.
-pub(super) fn router(local: Arc<Local>) -> Router {
-    Router::new().fallback(respond).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(local)
+/// The router; what is not found leads to the API, so that nothing is ever answered with a bare 404. Streams end when
+/// the sender of `stopping` is gone.
+pub(super) fn router(local: Arc<Local>, stopping: watch::Receiver<()>) -> Router {
+    let events = get(move |state, headers| stream::events(state, headers, stopping.clone()));
+    Router::new()
+        .route("/events", events.post(inbound::event))
+        .route("/webhooks/{path}", post(inbound::webhook))
+        .fallback(respond)
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+        .with_state(local)
 }
 
 async fn respond(
@@ -58,52 +75,34 @@ async fn respond(
         Err(rejected) => Err(ErrorKind::Serialization.because(rejected.body_text())),
     };
     let (status, body) = match answer {
-        Ok(output) => (StatusCode::OK, output),
+        _ if local.lost().is_some() => {
+            let message = "The change could not be kept, so that the local CodePipeline ends; its log says why";
+            (StatusCode::INTERNAL_SERVER_ERROR, json!({"__type": "InternalFailure", "message": message}))
+        }
+        Ok(mut output) => {
+            add_credentials(&local, &mut output).await;
+            (StatusCode::OK, output)
+        }
         Err(error) => {
             tracing::debug!(operation, %error, "refused");
             let name = error.kind.to_string();
             (StatusCode::BAD_REQUEST, json!({"__type": name, "message": error.message}))
         }
     };
-    let headers = [(header::CONTENT_TYPE.as_str(), MEDIA_TYPE.to_owned()), ("x-amzn-requestid", local.dice.uuid())];
+    let id = local.outside.dice.uuid();
+    let headers = [(header::CONTENT_TYPE.as_str(), MEDIA_TYPE.to_owned()), ("x-amzn-requestid", id)];
     (status, headers, body.to_string()).into_response()
 }
 
 fn answer(local: &Local, operation: &str, body: &[u8]) -> Answer<Value> {
-    let (Some(run), Some(shape)) = (find(operation), shape::of_operation(operation)) else {
-        let message = format!("The local CodePipeline does not have the operation '{operation}'");
+    let (Some(run), Some(shape)) = (operations::find(operation), shape::of_operation(operation)) else {
+        let message = format!("CodePipeline does not have the operation '{operation}'");
         return Err(ErrorKind::UnknownOperation.because(message));
     };
     let body = if body.is_empty() { b"{}" } else { body };
     let input: Value = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     shape::violations(&input, shape)?;
-    local.change(|state, turn| run(state, input, turn)).map(output::without_nulls)
-}
-
-fn find(operation: &str) -> Option<Operation> {
-    Some(match operation {
-        "CreateCustomActionType" => action_types::create,
-        "DeleteCustomActionType" => action_types::delete,
-        "ListActionTypes" => action_types::list,
-        "CreatePipeline" => definitions::create,
-        "UpdatePipeline" => definitions::update,
-        "GetPipeline" => definitions::read,
-        "ListPipelines" => definitions::list,
-        "DeletePipeline" => definitions::delete,
-        "StartPipelineExecution" => executions::start,
-        "StopPipelineExecution" => executions::stop,
-        "RetryStageExecution" => executions::retry,
-        "GetPipelineExecution" => executions::read,
-        "ListPipelineExecutions" => executions::list,
-        "GetPipelineState" => history::pipeline_state,
-        "ListActionExecutions" => history::list_actions,
-        "PollForJobs" => jobs::poll,
-        "AcknowledgeJob" => jobs::acknowledge,
-        "GetJobDetails" => jobs::details,
-        "PutJobSuccessResult" => jobs::put_success,
-        "PutJobFailureResult" => jobs::put_failure,
-        _ => return None,
-    })
+    local.change(|state, turn| run(state, input, turn)).map(without_nulls)
 }
 
 /// Reads an input that has been checked against its shape.

@@ -17,7 +17,7 @@ pub(super) fn time(at: SystemTime) -> Value {
 
 /// Drops the members that are null: the protocol leaves absent members out. Building outputs with `json!` and
 /// `Option`s stays readable that way.
-pub(super) fn without_nulls(value: Value) -> Value {
+pub(in crate::local) fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(members) => members
             .into_iter()

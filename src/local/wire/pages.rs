@@ -9,8 +9,8 @@ use crate::local::error::{Answer, ErrorKind};
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Page {
-    next_token: Option<String>,
-    max_results: Option<usize>,
+    pub(super) next_token: Option<String>,
+    pub(super) max_results: Option<usize>,
 }
 
 /// The page of `items` under `member`, with a `nextToken` if there is more. `items` carry their id. The token is the

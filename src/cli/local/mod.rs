@@ -1,12 +1,13 @@
 //! `bluestage local`: a CodePipeline on this machine.
 
+mod outside;
+
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use clap::Args;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -15,12 +16,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Trouble;
 use super::seconds::seconds;
 use crate::aws;
-use crate::aws::objects::{ObjectFault, ObjectRevision, S3Objects};
+use crate::aws::emulated::Emulated;
+use crate::aws::objects::S3Objects;
 use crate::clock::SystemClock;
 use crate::dice::Dice;
-use crate::local::{
-    self, AcknowledgeAgain, JobCredentials, Local, Object, ObjectKey, Objects, ObjectsError, Revision, Settings,
-};
+use crate::local::{self, AcknowledgeAgain, Cloud, JobCredentials, Local, NoCloud, Outside, Settings};
+
+/// The services that pipelines use besides S3, by the names that `AWS_ENDPOINT_URL_*` variables are made of.
+const SERVICES: [&str; 5] = ["CloudFormation", "CodeBuild", "Lambda", "EventBridge", "STS"];
 
 /// The flags of `bluestage local`. Region, credentials and S3 endpoint are those of every AWS tool: `AWS_REGION`,
 /// `AWS_ENDPOINT_URL` and so on.
@@ -53,12 +56,30 @@ pub(super) struct LocalFlags {
     /// How many seconds pass between two looks at the S3 sources
     #[arg(long, env = "BLUESTAGE_LOCAL_SOURCE_POLL_SECONDS", default_value = "5", value_parser = seconds)]
     source_poll_seconds: Duration,
-    /// After how many seconds an action times out
+    /// After how many seconds a custom action times out
     #[arg(long, env = "BLUESTAGE_LOCAL_ACTION_TIMEOUT_SECONDS", default_value = "86400", value_parser = seconds)]
     action_timeout_seconds: Duration,
     /// Refuse an acknowledgement that the owner of a job repeats
     #[arg(long, env = "BLUESTAGE_LOCAL_REFUSE_ACKNOWLEDGE_AGAIN")]
     refuse_acknowledge_again: bool,
+    /// How many seconds the credentials of a job are good for; 0: jobs get this process's own, which do not end
+    #[arg(long, env = "BLUESTAGE_LOCAL_CREDENTIALS_SECONDS", default_value_t = 900)]
+    credentials_seconds: u64,
+    /// Let a rollback go on into the next pipeline stages
+    #[arg(long, env = "BLUESTAGE_LOCAL_CONTINUE_AFTER_ROLLBACK")]
+    continue_after_rollback: bool,
+    /// How many executions of each pipeline are kept
+    #[arg(long, env = "BLUESTAGE_LOCAL_HISTORY", default_value_t = 1000)]
+    history: usize,
+    /// Keep everything in this directory, so that it outlives this process
+    #[arg(long, env = "BLUESTAGE_LOCAL_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The token by which third parties' workers show whose jobs they work on
+    #[arg(long, env = "BLUESTAGE_LOCAL_CLIENT_TOKEN", default_value = "local")]
+    client_token: String,
+    /// What events name as their source
+    #[arg(long, env = "BLUESTAGE_LOCAL_EVENT_SOURCE", default_value = "aws.codepipeline")]
+    event_source: String,
     /// Do not start a pipeline when CreatePipeline creates it
     #[arg(long, env = "BLUESTAGE_LOCAL_NO_START_ON_CREATE")]
     no_start_on_create: bool,
@@ -74,9 +95,12 @@ pub(super) struct LocalFlags {
 pub(super) async fn run(flags: LocalFlags) -> Result<(), Trouble> {
     let configuration = aws::configuration().await;
     stay_local(&flags, &configuration)?;
-    let objects = S3Objects::new(&configuration);
     let settings = settings(&flags, &configuration).await?;
-    let local = Local::new(settings, Arc::new(objects), Arc::new(SystemClock::start()), Dice::fresh());
+    let local = match &flags.data {
+        None => Local::new(settings, outside(&configuration)),
+        Some(directory) => Local::open(directory, settings, outside(&configuration))
+            .map_err(|error| format!("the state in {} cannot be used: {error}", directory.display()))?,
+    };
     let loaded = local.load(&flags.pipelines, &flags.parameter)?;
     tracing::info!(action_types = ?loaded.action_types, pipelines = ?loaded.pipelines, skipped = ?loaded.skipped, "loaded");
     let ended = stopped()?;
@@ -84,6 +108,31 @@ pub(super) async fn run(flags: LocalFlags) -> Result<(), Trouble> {
     announce(listener.local_addr()?)?;
     local::serve(listener, Arc::new(local), ended).await?;
     Ok(())
+}
+
+fn outside(configuration: &aws::Configuration) -> Outside {
+    Outside {
+        objects: Arc::new(S3Objects::new(configuration)),
+        cloud: cloud(configuration),
+        clock: Arc::new(SystemClock::start()),
+        dice: Dice::fresh(),
+    }
+}
+
+/// The emulated AWS, unless a part of it is not on this machine: a pipeline that somebody tries must never change what
+/// is real.
+fn cloud(configuration: &aws::Configuration) -> Arc<dyn Cloud> {
+    let is_remote = |service: &&&str| {
+        let endpoint = aws::endpoint(configuration, service);
+        !endpoint.as_deref().is_some_and(is_loopback)
+    };
+    match SERVICES.iter().find(is_remote) {
+        None => Arc::new(Emulated::new(configuration)),
+        Some(service) => {
+            tracing::warn!("the endpoint of {service} is not on this machine, so that none of AWS is used but S3");
+            Arc::new(NoCloud)
+        }
+    }
 }
 
 /// Says that it is ready, and where: one line of JSON, for whoever started it.
@@ -141,6 +190,11 @@ async fn settings(flags: &LocalFlags, configuration: &aws::Configuration) -> Res
     settings.batch_maximum = flags.batch_max;
     settings.source_poll = flags.source_poll_seconds;
     settings.action_timeout = flags.action_timeout_seconds;
+    settings.credentials_lifetime = Duration::from_secs(flags.credentials_seconds);
+    settings.continue_after_rollback = flags.continue_after_rollback;
+    settings.history = flags.history;
+    settings.client_token.clone_from(&flags.client_token);
+    settings.event_source.clone_from(&flags.event_source);
     settings.start_on_create = !flags.no_start_on_create;
     settings.account_id.clone_from(&flags.account_id);
     if flags.refuse_acknowledge_again {
@@ -160,35 +214,6 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 fn account_id(text: &str) -> Result<String, String> {
     let valid = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
     valid.then(|| text.to_owned()).ok_or_else(|| "an account id has 12 digits".to_owned())
-}
-
-#[async_trait]
-impl Objects for S3Objects {
-    async fn read(&self, object: &ObjectKey, version: Option<&str>) -> Result<Object, ObjectsError> {
-        let stored = Self::read(self, &object.bucket, &object.key, version).await.map_err(unavailable)?;
-        Ok(Object { bytes: stored.bytes, revision: revision(stored.revision) })
-    }
-
-    async fn head(&self, object: &ObjectKey) -> Result<Revision, ObjectsError> {
-        let stored = Self::head(self, &object.bucket, &object.key).await;
-        stored.map(revision).map_err(unavailable)
-    }
-
-    async fn write(&self, object: &ObjectKey, bytes: Vec<u8>, kms_key: Option<&str>) -> Result<(), ObjectsError> {
-        let place = (object.bucket.as_str(), object.key.as_str());
-        Self::write(self, place, bytes, kms_key).await.map_err(unavailable)
-    }
-}
-
-fn revision(stored: ObjectRevision) -> Revision {
-    Revision { etag: stored.etag, version_id: stored.version_id }
-}
-
-fn unavailable(fault: ObjectFault) -> ObjectsError {
-    match fault {
-        ObjectFault::NotFound => ObjectsError::NotFound,
-        ObjectFault::Other(why) => ObjectsError::Other(why),
-    }
 }
 
 #[cfg(test)]
