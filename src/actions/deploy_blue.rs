@@ -16,7 +16,7 @@ use super::values::wired_to;
 use super::workspace::Workspace;
 use super::{Standing, Turn, messages, tags};
 use crate::ports::{Deletion, Done, ReadyStack, StackSpec, StackState, Text, Verdict};
-use crate::release::{BlueReady, BlueRequest, Refusal, StackRef, Stage, Version, VersionId, VersionRef};
+use crate::release::{BlueReady, BlueRequest, Execution, Refusal, StackRef, Stage, Version, VersionId, VersionRef};
 
 /// How long a version may take from its beginning to going live before it is given up and its pins end: longer than
 /// a day's approval, shorter than anybody would miss.
@@ -63,7 +63,7 @@ pub(super) async fn give_up(turn: &mut Turn<'_>, stop: &Stop) {
         Ok(blue) => blue,
         Err(stop) => {
             turn.standing = match stop {
-                Stop::Refused(_) => Standing::Untouched,
+                Stop::Refused(Refusal::NothingDeployed { .. }) => Standing::Untouched,
                 _ => Standing::Unknown,
             };
             return;
@@ -213,12 +213,12 @@ async fn finish(
 /// The version that this action execution has begun.
 async fn begun(turn: &Turn<'_>, properties: &DeployBlue) -> Result<Blue, Stop> {
     let stage = turn.read(&properties.stage).await?;
-    let action_execution_id = &turn.job.pipeline.execution.action_execution_id;
+    let Execution { action_execution_id, execution_id, .. } = &turn.job.pipeline.execution;
     let mut versions = stage.all_versions();
     let found = versions.find(|(of, version)| {
         of.service == properties.service && version.execution.action_execution_id == *action_execution_id
     });
-    let (of, version) = found.ok_or_else(|| nothing_deployed(properties))?;
+    let (of, version) = found.ok_or_else(|| stage.absence_of(&properties.service, execution_id))?;
     Ok(Blue { of, stack: version.stack.clone(), spec: None })
 }
 

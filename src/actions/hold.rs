@@ -47,6 +47,7 @@ impl Hold {
             return false;
         }
         tokio::select! {
+            biased;
             () = self.clock.sleep(pause) => {}
             () = self.stopping.cancelled() => {}
         }

@@ -18,7 +18,8 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = Promote::of(turn.job)?;
     let stage = turn.read(&properties.stage).await?;
     let execution_id = &turn.job.pipeline.execution.execution_id;
-    let version = stage.made_by(&properties.service, execution_id).ok_or_else(|| nothing_deployed(&properties))?;
+    let made = stage.made_by(&properties.service, execution_id);
+    let version = made.ok_or_else(|| stage.absence_of(&properties.service, execution_id))?;
     let of = VersionRef { service: properties.service.clone(), version: version.id.clone() };
     turn.is_about(&of);
     let seen = look_at_stack(turn, version).await?;

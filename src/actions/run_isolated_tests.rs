@@ -287,7 +287,8 @@ async fn hand_out_bundle(turn: &Turn<'_>, properties: &RunIsolatedTests, run: &R
 async fn blue(turn: &Turn<'_>, properties: &RunIsolatedTests) -> Result<(Stage, VersionRef), Stop> {
     let stage = turn.read(&properties.stage).await?;
     let execution_id = &turn.job.pipeline.execution.execution_id;
-    let version = stage.made_by(&properties.service, execution_id).ok_or_else(|| nothing_deployed(properties))?;
+    let made = stage.made_by(&properties.service, execution_id);
+    let version = made.ok_or_else(|| stage.absence_of(&properties.service, execution_id))?;
     let of = VersionRef { service: properties.service.clone(), version: version.id.clone() };
     turn.is_about(&of);
     Ok((stage, of))

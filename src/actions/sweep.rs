@@ -5,7 +5,7 @@
 //!
 //! Every now and then it also looks for stacks that no document knows, see [`super::orphans`].
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub struct Sweeper {
     /// How long after its pipeline execution failed a blue is kept, for a retry or a look.
     failed_grace: Duration,
     /// Pipeline execution id to the time on this machine's clock at which it was first seen failed.
-    failed_since: Mutex<HashMap<String, Duration>>,
+    failed_since: Mutex<BTreeMap<String, Duration>>,
     /// How far it goes in deleting.
     most: Deletion,
     /// When it looked for orphans last, on this machine's clock.

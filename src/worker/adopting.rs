@@ -28,6 +28,7 @@ impl Worker {
         let mut lease = Lease::new(self.settings.lease, look_every);
         while !stopping.is_cancelled() {
             tokio::select! {
+                biased;
                 () = self.ports.clock.sleep(look_every) => {}
                 () = stopping.cancelled() => return,
             }

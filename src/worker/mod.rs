@@ -106,6 +106,7 @@ impl Worker {
         tracing::info!(held = self.jobs.len(), "stopping: no new jobs; handing over those that are held");
         self.jobs.close();
         tokio::select! {
+            biased;
             () = self.jobs.wait() => {}
             () = self.ports.clock.sleep(self.settings.stop_grace) => {}
             () = cancelled.cancelled() => {}

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::{Clock, Etag, Fault, JobId, Journal, Page, PageId, Ports};
@@ -36,8 +36,7 @@ pub(super) struct OwnPage {
     pub(super) worker: String,
     state: Mutex<State>,
     changed: Notify,
-    /// The newest revision that is stored.
-    written: watch::Sender<u64>,
+    newly_stored: Notify,
 }
 
 struct State {
@@ -51,6 +50,8 @@ struct State {
     jobs: BTreeSet<JobId>,
     /// Grows with every change of `jobs`.
     revision: u64,
+    /// The newest revision that is stored.
+    stored_revision: u64,
     /// Cancelled when another worker has taken the jobs over.
     lost: CancellationToken,
 }
@@ -81,6 +82,7 @@ impl OwnPage {
             beat: 0,
             jobs: BTreeSet::new(),
             revision: 0,
+            stored_revision: 0,
             lost: CancellationToken::new(),
         };
         Self {
@@ -90,7 +92,7 @@ impl OwnPage {
             worker: ports.dice.id(NAME_LENGTH),
             state: Mutex::new(state),
             changed: Notify::new(),
-            written: watch::channel(0).0,
+            newly_stored: Notify::new(),
         }
     }
 
@@ -103,15 +105,24 @@ impl OwnPage {
             (Noted { job: job.clone(), lost: state.lost.clone() }, state.revision)
         };
         self.changed.notify_one();
-        let mut written = self.written.subscribe();
         tokio::select! {
             biased;
             () = noted.lost.cancelled() => None,
-            _ = written.wait_for(|written| *written >= revision) => Some(noted),
+            () = self.is_stored_up_to(revision) => Some(noted),
             () = self.clock.sleep(NOTING_PATIENCE) => {
                 self.strike(&noted);
                 None
             }
+        }
+    }
+
+    async fn is_stored_up_to(&self, revision: u64) {
+        loop {
+            let next = self.newly_stored.notified();
+            if self.lock().stored_revision >= revision {
+                return;
+            }
+            next.await;
         }
     }
 
@@ -142,16 +153,19 @@ impl OwnPage {
         let mut pause = self.beat_every;
         loop {
             tokio::select! {
+                biased;
                 () = over.cancelled() => break,
                 () = self.changed.notified() => {}
                 () = self.clock.sleep(pause) => {}
             }
             tokio::select! {
+                biased;
                 () = over.cancelled() => break,
                 next = self.store() => pause = next,
             }
         }
         tokio::select! {
+            biased;
             () = self.store_all() => {}
             () = self.clock.sleep(LAST_PATIENCE) => {}
         }
@@ -159,12 +173,22 @@ impl OwnPage {
 
     /// Brings the stored page up to date, however often that must be tried.
     async fn store_all(&self) {
-        while *self.written.borrow() < self.lock().revision {
+        while !self.is_up_to_date() {
             let pause = self.store().await;
-            if *self.written.borrow() < self.lock().revision {
+            if !self.is_up_to_date() {
                 self.clock.sleep(pause.min(PAUSE_AFTER_A_FAULT)).await;
             }
         }
+    }
+
+    fn is_up_to_date(&self) -> bool {
+        let state = self.lock();
+        state.stored_revision >= state.revision
+    }
+
+    fn reached(&self, revision: u64) {
+        self.lock().stored_revision = revision;
+        self.newly_stored.notify_waiters();
     }
 
     /// Stores the page, and tells how long to wait until the next time.
@@ -185,7 +209,7 @@ impl OwnPage {
                 self.journal.remove(&wanted.id).await?;
                 self.turn_over();
             }
-            self.written.send_replace(wanted.revision);
+            self.reached(wanted.revision);
             return Ok(());
         }
         self.lock().tried = true;
@@ -193,7 +217,7 @@ impl OwnPage {
         match written {
             Some(etag) => {
                 self.is_stored(etag, wanted.page.beat);
-                self.written.send_replace(wanted.revision);
+                self.reached(wanted.revision);
             }
             None => self.find_out(&wanted.id).await?,
         }

@@ -15,12 +15,14 @@ impl Worker {
         let mut first = 0;
         while !stopping.is_cancelled() {
             let round = tokio::select! {
+                biased;
                 round = self.poll_once(first, stopping) => round,
                 () = stopping.cancelled() => return,
             };
             first += 1; // Another action has the first choice in the next round.
             let pause = self.ports.dice.jittered(pace.after(round));
             tokio::select! {
+                biased;
                 () = self.ports.clock.sleep(pause) => {}
                 () = stopping.cancelled() => {}
             }

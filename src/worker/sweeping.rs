@@ -18,6 +18,7 @@ pub(super) async fn run(ports: &Ports, settings: &Settings, stopping: &Cancellat
     let sweeper = Sweeper::new(settings.failed_grace);
     while !stopping.is_cancelled() {
         tokio::select! {
+            biased;
             () = ports.clock.sleep(ports.dice.jittered(settings.sweep_every)) => {}
             () = stopping.cancelled() => return,
         }

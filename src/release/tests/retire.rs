@@ -31,6 +31,21 @@ fn an_abandoned_version_is_marked_then_forgotten() {
 }
 
 #[test]
+fn why_a_version_was_given_up_is_told_after_it_was_forgotten() {
+    let mut world = World::new();
+    let orders = world.blue("orders", "o1", &[]);
+    let execution = world.stage.version(&orders).unwrap().execution.execution_id.clone();
+    world.stage.abandon(&orders, "its table could not be made", 5).unwrap();
+    world.stage.retire(&orders, 7).unwrap();
+    world.stage.forget(&orders, 8).unwrap();
+    let absent = |service: &ServiceName, execution: &str| world.stage.absence_of(service, execution);
+    let because = "its table could not be made".to_owned();
+    assert_eq!(absent(&orders.service, &execution), Refusal::Abandoned { of: orders.clone(), because });
+    assert!(matches!(absent(&orders.service, "another"), Refusal::NothingDeployed { .. }));
+    assert!(matches!(absent(&service("mail"), &execution), Refusal::NothingDeployed { .. }));
+}
+
+#[test]
 fn a_service_with_a_live_version_is_not_forgotten() {
     let mut world = World::new();
     world.live("orders", "o1", &[]);

@@ -4,12 +4,15 @@
 //! that nobody can come to reach it from then on; only then is its stack deleted; the second write forgets it.
 
 use super::testing::wrong;
-use crate::release::names::VersionRef;
+use crate::release::names::{ServiceName, VersionRef};
 use crate::release::refusal::Refusal;
 use crate::release::stage::{Moment, Stage, State};
 
 /// The name under which the sweep appears in the history.
 const SWEEP: &str = "sweep";
+
+/// How the history tells that a version was given up; the reason follows.
+const WAS_ABANDONED: &str = "was abandoned: ";
 
 impl Stage {
     /// Gives a version up that is on its way to going live. From this write on its view pins nothing.
@@ -27,8 +30,20 @@ impl Stage {
         version.abandoned_because = Some(because.to_owned());
         let who = version.execution.execution_id.clone();
         self.end_reservations(of);
-        self.note(at, of, format!("was abandoned: {because}"), who);
+        self.note(at, of, format!("{WAS_ABANDONED}{because}"), who);
         Ok(())
+    }
+
+    /// Why there is no version of the service that this pipeline execution has made: it was given up and forgotten, as
+    /// far as the history goes back, or there never was one.
+    #[must_use]
+    pub fn absence_of(&self, service: &ServiceName, execution_id: &str) -> Refusal {
+        let given_up = self.recent.iter().rev().find_map(|event| {
+            let is_it = event.of.service == *service && event.who == execution_id;
+            let because = event.what.strip_prefix(WAS_ABANDONED).filter(|_| is_it)?;
+            Some(Refusal::Abandoned { of: event.of.clone(), because: because.to_owned() })
+        });
+        given_up.unwrap_or_else(|| Refusal::NothingDeployed { service: service.clone() })
     }
 
     /// Marks a version whose stack may be deleted, because nobody can reach it.
