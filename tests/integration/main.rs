@@ -8,6 +8,7 @@ mod bad_input;
 mod boto3;
 mod codepipeline;
 mod contract;
+mod counted;
 mod events;
 mod isolation;
 mod local_codepipeline;

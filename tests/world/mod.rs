@@ -19,6 +19,7 @@ mod launch;
 mod ministack;
 mod pipelines;
 mod process;
+mod proxy;
 mod release;
 mod results;
 
@@ -37,6 +38,7 @@ use launch::{add_flags, start_local};
 pub use ministack::MiniStack;
 pub use pipelines::{ActionReport, Outcome, PipelineOptions, properties};
 pub use process::Process;
+pub use proxy::{Exchange, Fault, Proxy, Trouble};
 pub use release::Source;
 pub use results::Bundle;
 
@@ -57,6 +59,21 @@ pub struct Options {
     pub local_flags: Vec<String>,
     /// Further flags of each worker.
     pub worker_flags: Vec<String>,
+}
+
+/// Where the services are reached: at themselves, or through a proxy.
+pub struct Endpoints {
+    pub aws: String,
+    pub codepipeline: String,
+}
+
+impl Endpoints {
+    fn environment(&self) -> Vec<(String, String)> {
+        let mut environment = aws_environment(&self.aws);
+        environment.push(("AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(), self.codepipeline.clone()));
+        environment.push(("BLUESTAGE_STATE".to_owned(), format!("s3://{STATE_BUCKET}/state")));
+        environment
+    }
 }
 
 /// A running world; it ends with this value.
@@ -104,6 +121,12 @@ impl World {
 
     /// Starts one more worker.
     pub fn start_worker(&mut self) {
+        let worker = self.worker_at(&self.endpoints());
+        self.workers.push(worker);
+    }
+
+    /// Starts one more worker that reaches the services here; it ends with its value.
+    pub fn worker_at(&mut self, endpoints: &Endpoints) -> Process {
         self.started += 1;
         let mut command = Command::new(&self.bluestage);
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
@@ -117,22 +140,28 @@ impl World {
         ];
         add_flags(&mut command, &usual, &self.options.worker_flags);
         let name = format!("worker-{}", self.started);
-        let environment = self.environment();
-        self.workers.push(Process::start(&name, command, self.home.path(), &environment));
+        Process::start(&name, command, self.home.path(), &endpoints.environment())
+    }
+
+    /// The services themselves.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints { aws: self.aws_url.clone(), codepipeline: self.codepipeline_url.clone() }
     }
 
     /// What a tool needs in its environment to use this world.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let mut environment = aws_environment(&self.aws_url);
-        environment.push(("AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(), self.codepipeline_url.clone()));
-        environment.push(("BLUESTAGE_STATE".to_owned(), format!("s3://{STATE_BUCKET}/state")));
-        environment
+        self.endpoints().environment()
     }
 
     /// Runs `bluestage` with these arguments in this world.
     pub fn bluestage(&self, arguments: &[&str]) -> std::process::Output {
+        self.bluestage_at(&self.endpoints(), arguments)
+    }
+
+    /// Runs `bluestage` with these arguments; it reaches the services here.
+    pub fn bluestage_at(&self, endpoints: &Endpoints, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(&self.bluestage);
-        command.args(arguments).env_clear().envs(self.environment());
+        command.args(arguments).env_clear().envs(endpoints.environment());
         command.output().expect("bluestage can be run")
     }
 
@@ -144,7 +173,11 @@ impl World {
     }
 
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        s3_of(&sdk(&self.aws_url))
+        self.s3_at(&self.endpoints())
+    }
+
+    pub fn s3_at(&self, endpoints: &Endpoints) -> aws_sdk_s3::Client {
+        s3_of(&sdk(&endpoints.aws))
     }
 
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
