@@ -129,3 +129,16 @@ async fn a_proxy_streams_what_is_large_and_loses_only_what_it_is_told_to() {
     let faults = counted.aws.faults();
     assert_eq!(faults, BTreeMap::from([("reset before", 1), ("throttled before", 1)]));
 }
+
+/// What `src/aws/fault.rs` says of clocks rests on this.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdk_signs_by_the_clock_of_the_service_when_its_own_is_refused() {
+    let counted = Counted::start().await;
+    let through = endpoints(&counted.aws, &counted.codepipeline);
+    let put = counted.world.s3().put_object().bucket("sources").key("there").body(ByteStream::from_static(b"x"));
+    put.send().await.unwrap();
+    counted.aws.spoil("GET sources", Fault::Refuse(Trouble::ClockSkewed));
+    let got = counted.world.s3_at(&through).get_object().bucket("sources").key("there").send().await;
+    assert!(got.is_ok(), "{got:?}");
+    assert_eq!(counted.aws.faults(), BTreeMap::from([("refused before", 1)]));
+}

@@ -1,7 +1,8 @@
 //! What can go wrong with a call, and what the service says then.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use hyper::http::StatusCode;
 
 use super::call::Service;
@@ -32,7 +33,7 @@ pub enum Trouble {
     Throttled,
     /// 409 `ConditionalRequestConflict` of S3, which only conditional writes hear.
     Conflict,
-    /// The signature's time is not the service's: HTTP status 403 or 400.
+    /// The signature's time is not the service's, whose clock is ten minutes ahead: HTTP status 403 or 400.
     ClockSkewed,
     /// The credentials have expired.
     Expired,
@@ -53,6 +54,15 @@ impl Fault {
             Self::RefuseAfterwards(_) => "refused after",
         }
     }
+}
+
+/// How far the service's clock is ahead where it refuses a signature for that.
+const AHEAD: Duration = Duration::from_mins(10);
+
+/// The date that the service tells with its answer, if it is not today's.
+pub(super) fn date(trouble: Trouble) -> Option<String> {
+    let ahead = DateTime::from(SystemTime::now() + AHEAD);
+    (trouble == Trouble::ClockSkewed).then(|| ahead.fmt(DateTimeFormat::HttpDate).expect("a date"))
 }
 
 /// Status, media type and body of the service's answer, in its own form.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, EXPECT};
+use hyper::header::{CONTENT_TYPE, DATE, EXPECT};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -119,6 +119,9 @@ async fn drain(mut body: Body) {
 
 fn refusal(service: Service, trouble: Trouble) -> Response<Body> {
     let (status, media_type, body) = fault::answer(service, trouble);
-    let answer = Response::builder().status(status).header(CONTENT_TYPE, media_type);
+    let mut answer = Response::builder().status(status).header(CONTENT_TYPE, media_type);
+    if let Some(date) = fault::date(trouble) {
+        answer = answer.header(DATE, date);
+    }
     answer.body(Either::Right(Full::new(Bytes::from(body)))).expect("an answer")
 }
