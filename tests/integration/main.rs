@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod boto3;
+mod chaos;
 mod codepipeline;
 mod contract;
 mod counted;

@@ -11,8 +11,9 @@
 )]
 
 mod actions;
+mod chaos;
 mod history;
-mod leftovers;
+pub(crate) mod leftovers;
 mod plan;
 mod runs;
 mod services;
@@ -33,14 +34,14 @@ const WORKERS: usize = 3;
 
 /// What is not as it was promised.
 #[derive(Default)]
-struct Findings(Vec<String>);
+pub(crate) struct Findings(pub(crate) Vec<String>);
 
 impl Findings {
-    fn add(&mut self, finding: String) {
+    pub(crate) fn add(&mut self, finding: String) {
         self.0.push(finding);
     }
 
-    fn expect(&mut self, holds: bool, else_say: impl FnOnce() -> String) {
+    pub(crate) fn expect(&mut self, holds: bool, else_say: impl FnOnce() -> String) {
         if !holds {
             self.add(else_say());
         }
@@ -62,13 +63,14 @@ async fn every_promise_holds_whatever_happens() {
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 
-fn given(name: &str) -> Option<u64> {
+/// The number in this variable of the environment, if there is one.
+pub(crate) fn given(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
     Some(value.parse().expect("a number"))
 }
 
 /// Tells how to do it again, also when something panics on the way.
-struct ToldOnPanic(String);
+pub(crate) struct ToldOnPanic(pub(crate) String);
 
 impl Drop for ToldOnPanic {
     fn drop(&mut self) {
@@ -98,7 +100,7 @@ async fn torture(size: Size) -> Findings {
     leftovers::check_stacks(&world, &mut findings).await;
     tell(&known, (&runs, &actions), stormed);
     if !findings.0.is_empty() {
-        keep_logs(&world, size.seed);
+        keep_logs(&world, &format!("torture/{}", size.seed));
     }
     let traces = world.traces();
     drop(world);
@@ -127,7 +129,7 @@ fn tell(known: &Known<'_>, (runs, actions): (&Runs, &Actions), took: Duration) {
     let Known { done, history, .. } = known;
     let History { documents, versions, retired, .. } = history;
     let stacks = versions.values().filter(|version| version.stack.id.is_some()).count();
-    let Runs { passed, failed, stopped, invalid, answers } = runs;
+    let Runs { passed, failed, stopped, invalid, answers, .. } = runs;
     println!("torture: executions {:?}, of which {} were stopped", actions.executions, done.stopped.len());
     println!(
         "torture: runs: {passed} passed, {failed} failed, {stopped} stopped, {invalid} disturbed; {answers} answers checked"
@@ -140,9 +142,9 @@ fn tell(known: &Known<'_>, (runs, actions): (&Runs, &Actions), took: Duration) {
     );
 }
 
-/// The logs of a failing torture stay for a look.
-fn keep_logs(world: &World, seed: u64) {
-    let kept = root().join(format!("target/torture/{seed}"));
+/// The logs of a test that fails stay for a look, below `target`.
+pub(crate) fn keep_logs(world: &World, directory: &str) {
+    let kept = root().join("target").join(directory);
     fs::create_dir_all(&kept).unwrap();
     for entry in fs::read_dir(world.home.path()).unwrap().flatten() {
         if entry.path().extension().is_some_and(|extension| extension == "log") {

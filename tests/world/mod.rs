@@ -25,6 +25,7 @@ mod results;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -85,7 +86,7 @@ pub struct World {
     pub codepipeline_url: String,
     pub aws_url: String,
     options: Options,
-    started: u32,
+    started: AtomicU32,
     bluestage: PathBuf,
     pub home: TempDir,
 }
@@ -106,7 +107,7 @@ impl World {
             codepipeline_url,
             aws_url,
             options,
-            started: 0,
+            started: AtomicU32::new(0),
             bluestage: bluestage.to_owned(),
             home,
         }
@@ -126,8 +127,8 @@ impl World {
     }
 
     /// Starts one more worker that reaches the services here; it ends with its value.
-    pub fn worker_at(&mut self, endpoints: &Endpoints) -> Process {
-        self.started += 1;
+    pub fn worker_at(&self, endpoints: &Endpoints) -> Process {
+        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let mut command = Command::new(&self.bluestage);
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
         command.args(["worker", "--log-format", "json", "--test-path", &path]);
@@ -139,7 +140,7 @@ impl World {
             ("--stop-grace-seconds", "10"),
         ];
         add_flags(&mut command, &usual, &self.options.worker_flags);
-        let name = format!("worker-{}", self.started);
+        let name = format!("worker-{number}");
         Process::start(&name, command, self.home.path(), &endpoints.environment())
     }
 
