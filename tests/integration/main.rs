@@ -6,7 +6,6 @@
 
 mod bad_input;
 mod boto3;
-mod chaos;
 mod codepipeline;
 mod contract;
 mod counted;

@@ -13,7 +13,7 @@
 mod actions;
 mod chaos;
 mod history;
-pub(crate) mod leftovers;
+mod leftovers;
 mod plan;
 mod runs;
 mod services;
@@ -34,14 +34,14 @@ const WORKERS: usize = 3;
 
 /// What is not as it was promised.
 #[derive(Default)]
-pub(crate) struct Findings(pub(crate) Vec<String>);
+struct Findings(Vec<String>);
 
 impl Findings {
-    pub(crate) fn add(&mut self, finding: String) {
+    fn add(&mut self, finding: String) {
         self.0.push(finding);
     }
 
-    pub(crate) fn expect(&mut self, holds: bool, else_say: impl FnOnce() -> String) {
+    fn expect(&mut self, holds: bool, else_say: impl FnOnce() -> String) {
         if !holds {
             self.add(else_say());
         }
@@ -63,14 +63,13 @@ async fn every_promise_holds_whatever_happens() {
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 
-/// The number in this variable of the environment, if there is one.
-pub(crate) fn given(name: &str) -> Option<u64> {
+fn given(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
     Some(value.parse().expect("a number"))
 }
 
 /// Tells how to do it again, also when something panics on the way.
-pub(crate) struct ToldOnPanic(pub(crate) String);
+struct ToldOnPanic(String);
 
 impl Drop for ToldOnPanic {
     fn drop(&mut self) {
@@ -143,7 +142,7 @@ fn tell(known: &Known<'_>, (runs, actions): (&Runs, &Actions), took: Duration) {
 }
 
 /// The logs of a test that fails stay for a look, below `target`.
-pub(crate) fn keep_logs(world: &World, directory: &str) {
+fn keep_logs(world: &World, directory: &str) {
     let kept = root().join("target").join(directory);
     fs::create_dir_all(&kept).unwrap();
     for entry in fs::read_dir(world.home.path()).unwrap().flatten() {

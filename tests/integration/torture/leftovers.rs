@@ -14,7 +14,7 @@ use crate::world::World;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The stacks that exist are those of the versions that are live, previous, or needed by one of these.
-pub(crate) async fn check_stacks(world: &World, findings: &mut Findings) {
+pub(super) async fn check_stacks(world: &World, findings: &mut Findings) {
     let stage = world.stage().await;
     let needed = needed(&stage);
     let mut known = BTreeSet::new();
@@ -36,7 +36,7 @@ pub(crate) async fn check_stacks(world: &World, findings: &mut Findings) {
 }
 
 /// Nothing that the world has started is left.
-pub(crate) async fn check_processes(traces: &[String], findings: &mut Findings) {
+pub(super) async fn check_processes(traces: &[String], findings: &mut Findings) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let left = processes(traces);
