@@ -51,6 +51,13 @@ impl Ledger {
         }
     }
 
+    /// The places at which a job is held just now, by workers who began then.
+    pub(super) fn held_at(&self, since: impl Fn(usize) -> Instant) -> BTreeSet<usize> {
+        let open = self.jobs.values().filter(|seen| seen.verdicts.is_empty());
+        let held = open.flat_map(|seen| &seen.held).filter(|(place, at)| *at > since(*place));
+        held.map(|(place, _)| *place).collect()
+    }
+
     fn recoveries_of(&self, kill: &Kill) -> Vec<(String, Option<Duration>)> {
         let had = |seen: &JobSeen| {
             let life = kill.since..kill.at;

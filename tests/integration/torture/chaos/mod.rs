@@ -30,7 +30,7 @@ use schedule::{Deed, Schedule};
 use troupe::Troupe;
 
 /// The shortest that kills and stops of each kind surely happen in; `make chaos` asks for more.
-const SHORT: u64 = 16;
+const SHORT: u64 = 12;
 
 /// After this long without a sign of life a worker's jobs are another one's.
 const LEASE: Duration = Duration::from_secs(3);
@@ -80,7 +80,7 @@ async fn chaos(size: Size, time: Duration) -> Findings {
     leftovers::check_stacks(&world, &mut findings).await;
     tell((&ledger, &troupe), (&runs, &actions), settled);
     if !findings.0.is_empty() {
-        keep_logs(&world, size.seed);
+        keep_logs(&world, &format!("chaos/{}", size.seed));
     }
     let mut traces = world.traces();
     traces.extend(troupe.addresses());
@@ -113,9 +113,9 @@ async fn carry_out(world: &mut World, (plan, schedule): (&Plan, Schedule), (trou
         tokio::time::sleep(at.saturating_sub(began.elapsed())).await;
         match deed {
             Deed::Release(release) => storm::start(world, plan, (release, done)).await,
-            Deed::Kill { worker } => troupe.kill(world, worker),
-            Deed::Freeze { worker } => troupe.freeze(worker),
-            Deed::Thaw { worker } => troupe.thaw(worker),
+            Deed::Kill { worker } => troupe.kill(world, worker).await,
+            Deed::Freeze { worker, number } => troupe.freeze(worker, number).await,
+            Deed::Thaw { number } => troupe.thaw(number),
         }
     }
 }

@@ -16,12 +16,13 @@ pub(super) enum Deed {
     Kill {
         worker: usize,
     },
-    /// A worker stands still for longer than the lease, until it is thawed.
+    /// A worker stands still for longer than the lease, until the freeze of this number is over.
     Freeze {
         worker: usize,
+        number: usize,
     },
     Thaw {
-        worker: usize,
+        number: usize,
     },
 }
 
@@ -55,10 +56,11 @@ impl Schedule {
                 deeds.push((at, Deed::Kill { worker }));
             } else {
                 let longer = Duration::from_millis(rng.u64(1_000..4_000));
-                deeds.push((at, Deed::Freeze { worker }));
-                deeds.push((at + LEASE + longer, Deed::Thaw { worker }));
+                let number = deeds.len();
+                deeds.push((at, Deed::Freeze { worker, number }));
+                deeds.push((at + LEASE + longer, Deed::Thaw { number }));
             }
-            at += Duration::from_millis(rng.u64(2_500..7_000));
+            at += Duration::from_millis(rng.u64(2_000..6_000));
         }
         deeds.sort_by_key(|(at, _)| *at);
         Self { deeds }

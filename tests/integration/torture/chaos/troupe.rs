@@ -5,12 +5,17 @@ use std::time::{Duration, Instant};
 
 use super::super::Findings;
 use super::directories_in;
+use super::ledger::Ledger;
 use crate::world::{Endpoints, Exchange, Process, Proxy, World};
 
 pub(super) const WORKERS: usize = 3;
 
 /// How many of a hundred calls meet a fault.
 const DISTURBED: u8 = 6;
+
+/// How long a worker that holds a job is waited for: these many looks, with this pause. Under load one is there at once.
+const LOOKS: usize = 40;
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a worker may take to end when it is told to, and nothing is wrong any more.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,7 +35,8 @@ struct Place {
     codepipeline: Proxy,
     worker: Process,
     since: Instant,
-    is_frozen: bool,
+    /// Which freeze it is in, if it is in one.
+    frozen: Option<usize>,
 }
 
 /// A worker's life and its end.
@@ -44,6 +50,12 @@ impl Place {
     fn endpoints(&self) -> Endpoints {
         Endpoints { aws: self.aws.url.clone(), codepipeline: self.codepipeline.url.clone() }
     }
+
+    fn thaw(&mut self) {
+        if self.frozen.take().is_some() {
+            self.worker.signal("CONT");
+        }
+    }
 }
 
 impl Troupe {
@@ -54,7 +66,7 @@ impl Troupe {
                 (Proxy::before(&world.aws_url).await, Proxy::before(&world.codepipeline_url).await);
             let endpoints = Endpoints { aws: aws.url.clone(), codepipeline: codepipeline.url.clone() };
             let worker = world.worker_at(&endpoints);
-            places.push(Place { aws, codepipeline, worker, since: Instant::now(), is_frozen: false });
+            places.push(Place { aws, codepipeline, worker, since: Instant::now(), frozen: None });
         }
         Self { places, killed: Vec::new(), kills: Vec::new(), frozen: 0, seed }
     }
@@ -70,37 +82,50 @@ impl Troupe {
         }
     }
 
-    pub(super) fn kill(&mut self, world: &mut World, number: usize) {
+    /// Kills the worker at this place, or rather the next one that holds a job: a worker that holds none is not missed.
+    pub(super) async fn kill(&mut self, world: &mut World, number: usize) {
+        let number = self.holder(number).await;
         let place = &mut self.places[number];
         place.worker.kill();
         let at = Instant::now();
         self.kills.push(Kill { place: number, since: place.since, at });
         let next = world.worker_at(&place.endpoints());
         self.killed.push(std::mem::replace(&mut place.worker, next));
-        (place.since, place.is_frozen) = (at, false);
+        (place.since, place.frozen) = (at, None);
     }
 
-    pub(super) fn freeze(&mut self, number: usize) {
+    /// Lets the worker at this place stand still, or the next one that holds a job; `freeze` is the number to thaw it by.
+    pub(super) async fn freeze(&mut self, number: usize, freeze: usize) {
+        let number = self.holder(number).await;
         let place = &mut self.places[number];
-        if !place.is_frozen {
+        if place.frozen.is_none() {
             place.worker.signal("STOP");
-            place.is_frozen = true;
+            place.frozen = Some(freeze);
             self.frozen += 1;
         }
     }
 
-    pub(super) fn thaw(&mut self, number: usize) {
-        let place = &mut self.places[number];
-        if place.is_frozen {
-            place.worker.signal("CONT");
-            place.is_frozen = false;
+    pub(super) fn thaw(&mut self, freeze: usize) {
+        self.places.iter_mut().filter(|place| place.frozen == Some(freeze)).for_each(Place::thaw);
+    }
+
+    /// The first place from this one on at which a job is held; waits a little for one.
+    async fn holder(&self, first: usize) -> usize {
+        for _ in 0..LOOKS {
+            let holding = Ledger::of(self).held_at(|place| self.places[place].since);
+            let places = (first..first + WORKERS).map(|place| place % WORKERS);
+            if let Some(place) = places.into_iter().find(|place| holding.contains(place)) {
+                return place;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
+        first
     }
 
     /// From now on nothing goes wrong.
     pub(super) fn recover(&mut self) {
         self.proxies().for_each(Proxy::calm);
-        (0..self.places.len()).for_each(|number| self.thaw(number));
+        self.places.iter_mut().for_each(Place::thaw);
     }
 
     /// Tells every worker to end, and insists that each does so in order and leaves nothing.
