@@ -38,6 +38,8 @@ torture: $(VENV)/ok ## Run many services and executions, random everything (SEED
 	@echo "torture: a failing seed is told, with how to run it again"
 	SEED=$(SEED) SERVICES=$(SERVICES) EXECUTIONS=$(EXECUTIONS) $(CARGO) test --locked --test integration -- torture::every_promise --nocapture
 
+# Fewer services than a torture has: they are released while three workers come and go.
+chaos: SERVICES = 5
 chaos: $(VENV)/ok ## Kill and freeze workers while answers get lost (SEED=, SERVICES=, CHAOS_SECONDS=), and count every verdict
 	@echo "chaos: a failing seed is told, with how to run it again"
 	SEED=$(SEED) SERVICES=$(SERVICES) CHAOS_SECONDS=$(CHAOS_SECONDS) $(CARGO) test --locked --test integration -- torture::chaos --nocapture
