@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo local test torture mutants check
+.PHONY: help demo local test torture chaos mutants check
 
 PYTHON ?= python3
 CARGO ?= cargo
@@ -16,6 +16,8 @@ LOCAL_DIR ?= target/local
 SEED ?= $(shell date +%s)
 SERVICES ?= 10
 EXECUTIONS ?= 30
+# For how long workers are killed and frozen.
+CHAOS_SECONDS ?= 180
 TEMPLATES := $(wildcard pipeline-templates/*.yaml pipeline-templates/samples/*/template.yaml)
 
 demo: $(VENV)/ok ## Show, on this machine, what bluestage does: a broken version never disturbs another pipeline's tests
@@ -34,7 +36,13 @@ test: $(VENV)/ok ## Run all tests
 
 torture: $(VENV)/ok ## Run many services and executions, random everything (SEED=, SERVICES=, EXECUTIONS=), and check every promise
 	@echo "torture: a failing seed is told, with how to run it again"
-	SEED=$(SEED) SERVICES=$(SERVICES) EXECUTIONS=$(EXECUTIONS) $(CARGO) test --locked --test integration -- torture --nocapture
+	SEED=$(SEED) SERVICES=$(SERVICES) EXECUTIONS=$(EXECUTIONS) $(CARGO) test --locked --test integration -- torture::every_promise --nocapture
+
+# Fewer services than a torture has: they are released while three workers come and go.
+chaos: SERVICES = 5
+chaos: $(VENV)/ok ## Kill and freeze workers while answers get lost (SEED=, SERVICES=, CHAOS_SECONDS=), and count every verdict
+	@echo "chaos: a failing seed is told, with how to run it again"
+	SEED=$(SEED) SERVICES=$(SERVICES) CHAOS_SECONDS=$(CHAOS_SECONDS) $(CARGO) test --locked --test integration -- torture::chaos --nocapture
 
 mutants: ## Take one guard of the core away at a time and see that a test notices (about ten minutes)
 	@echo "mutants: one guard less at a time"

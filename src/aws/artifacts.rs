@@ -20,6 +20,10 @@ use super::files::{self, Missed, Place};
 use crate::archive::{self, Refused};
 use crate::ports::{Artifact, ArtifactFault, Artifacts, Credentials, Fault, Job, Jobs};
 
+/// From this size on, an upload begins with fresh credentials. S3 refuses expired ones at the start and hangs up; whoever
+/// is still sending then hears of a broken connection and not of the reason. Smaller ones are sent before that.
+const LONG_UPLOAD: u64 = 8 << 20;
+
 /// Artifacts on S3.
 pub(super) struct ArtifactObjects {
     sdk: SdkConfig,
@@ -102,12 +106,12 @@ impl Artifacts for ArtifactObjects {
                 .server_side_encryption(ServerSideEncryption::AwsKms)
                 .ssekms_key_id(job.encryption_key.as_deref().unwrap_or(S3_OWN_KEY))
         };
-        let s3 = self.client(job.credentials.as_ref());
+        // A file that cannot be measured cannot be sent either, and that says why.
+        let is_long = tokio::fs::metadata(from).await.is_ok_and(|file| file.len() >= LONG_UPLOAD);
+        let fresh = async || self.refreshed(job).await.map_err(|missed| why(artifact, missed));
+        let s3 = if is_long { fresh().await? } else { self.client(job.credentials.as_ref()) };
         let stored = match files::upload(request(&s3), from, &doing).await {
-            Err(Missed::Expired(_)) => match self.refreshed(job).await {
-                Ok(s3) => files::upload(request(&s3), from, &doing).await,
-                Err(missed) => Err(missed),
-            },
+            Err(Missed::Expired(_)) => files::upload(request(&fresh().await?), from, &doing).await,
             settled => settled,
         };
         stored.map_err(|missed| why(artifact, missed))

@@ -19,18 +19,38 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than any call of ours takes on a bad day, shorter than a job's lease: a frozen service must not hold a job.
 const READ_PATIENCE: Duration = Duration::from_secs(30);
 
+/// One attempt, with everything that is part of it: an answer may also begin in time and then trickle.
+const ATTEMPT_PATIENCE: Duration = Duration::from_secs(40);
+
+/// All three attempts and the pauses between them.
+const CALL_PATIENCE: Duration = Duration::from_mins(2);
+
 /// The SDK counts the sending of the body as waiting for the answer, so a gigabyte needs its time: 15 minutes are
 /// about 1.2 MB/s.
 const UPLOAD_PATIENCE: Duration = Duration::from_mins(15);
+
+/// An upload that is tried again: whoever has not sent it in two whole attempts does not get through.
+const UPLOADS_PATIENCE: Duration = Duration::from_mins(31);
 
 /// Reads the environment and the profile as every AWS tool does: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL`,
 /// `AWS_ENDPOINT_URL_CODEPIPELINE` and the credential chain.
 pub async fn configuration() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::standard())
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_PATIENCE).read_timeout(READ_PATIENCE).build())
+        .timeout_config(patience(READ_PATIENCE, ATTEMPT_PATIENCE, CALL_PATIENCE))
         .load()
         .await
+}
+
+/// Nothing that we ask waits without a limit. Content that is streamed is not part of the attempt: the SDK itself breaks
+/// it off when nothing has come for 20 seconds.
+fn patience(read: Duration, attempt: Duration, call: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_PATIENCE)
+        .read_timeout(read)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(call)
+        .build()
 }
 
 /// The makings of an S3 client. A custom endpoint is addressed by path, because a name such as
@@ -41,8 +61,7 @@ pub(super) fn s3_config(sdk: &SdkConfig) -> s3::config::Builder {
 
 /// What an upload of a file overrides.
 pub(super) fn upload_config() -> s3::config::Builder {
-    let patience = TimeoutConfig::builder().connect_timeout(CONNECT_PATIENCE).read_timeout(UPLOAD_PATIENCE).build();
-    s3::config::Builder::new().timeout_config(patience)
+    s3::config::Builder::new().timeout_config(patience(UPLOAD_PATIENCE, UPLOAD_PATIENCE, UPLOADS_PATIENCE))
 }
 
 /// The endpoint of S3, if it is not AWS's own.
@@ -97,6 +116,20 @@ mod tests {
         fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
             (key.service_id() == "S3").then(|| "http://localhost:9000".to_owned())
         }
+    }
+
+    /// Every client is made from this configuration, and an upload overrides it whole.
+    #[tokio::test]
+    async fn no_call_waits_without_a_limit() {
+        let everything = configuration().await;
+        let calls = everything.timeout_config().expect("time limits").clone();
+        let uploads = patience(UPLOAD_PATIENCE, UPLOAD_PATIENCE, UPLOADS_PATIENCE);
+        for limits in [calls, uploads] {
+            assert!(limits.connect_timeout().is_some() && limits.read_timeout().is_some(), "{limits:?}");
+            assert!(limits.operation_attempt_timeout() >= limits.read_timeout(), "{limits:?}");
+            assert!(limits.operation_timeout() > limits.operation_attempt_timeout(), "{limits:?}");
+        }
+        assert_eq!(everything.retry_config().map(RetryConfig::max_attempts), Some(3));
     }
 
     #[test]

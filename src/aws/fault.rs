@@ -1,5 +1,9 @@
 //! The one place that decides what a failed call to AWS means: who has to act, and whether to ask again.
 //!
+//! Inside one call the SDK asks again by itself, three times in all, with jitter, within the call's time and its own
+//! budget of retries (`clients`). What is still [`Fault::Unavailable`] after that is asked again by the story, until its
+//! deadline.
+//!
 //! The codes come from each service's "Common errors" page; the throttling ones are those that the SDK itself backs
 //! off for, without `LimitExceededException`, which is CloudFormation's word for a quota and stays when asked again.
 
@@ -18,7 +22,7 @@ pub(super) type Failed<E> = SdkError<E, HttpResponse>;
 const QUOTED: usize = 1_000;
 
 /// CloudFormation throttles with HTTP 400, so the code decides, not the status.
-const THROTTLED: [&str; 14] = [
+const THROTTLED: [&str; 15] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "KMS.ThrottlingException",
@@ -28,6 +32,7 @@ const THROTTLED: [&str; 14] = [
     "RequestThrottled",
     "RequestThrottledException",
     "RequestTimeout",
+    "RequestTimeoutException",
     "SlowDown",
     "ThrottledException",
     "Throttling",
@@ -38,8 +43,19 @@ const THROTTLED: [&str; 14] = [
 /// Two callers met; the one that asks again gets through.
 const MET: [&str; 3] = ["ConcurrentModificationException", "ConditionalRequestConflict", "OperationAborted"];
 
-/// Credentials that were good and are no longer: fresh ones help.
+/// Credentials that were good and are no longer: fresh ones help, which the next job or the credential chain brings.
 const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
+
+/// What S3 says when the time in a signature is more than 15 minutes away from its own.
+const TOO_SKEWED: &str = "RequestTimeTooSkewed";
+
+/// What the other services say then, with codes that they also have for a wrong secret (Signature Version 4 user guide,
+/// "Troubleshoot signed requests for AWS APIs", "Credential expiration errors").
+const SKEWED: [&str; 2] = ["Signature expired", "Signature not yet current"];
+
+/// The SDK measures by each answer's `Date` how far the clocks are apart, signs by the service's, and asks again. Who
+/// sees this has a clock that jumps, or something between that takes the date away.
+const SET_THE_CLOCK: &str = "the clock of the worker's machine is not the service's: let it be set by NTP";
 
 /// Not allowed, or not who we say we are. Some services answer these with HTTP 400.
 const DENIED: [&str; 15] = [
@@ -68,6 +84,9 @@ where
     let doing = doing.into();
     let detail = detail(error);
     match error {
+        SdkError::ServiceError(_) if is_clock_skew(error) => {
+            unavailable(doing, format!("{}; {SET_THE_CLOCK}", detail.trim_end_matches('.')))
+        }
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             from_answer(answer.err().code().unwrap_or_default(), status)(doing, detail)
@@ -80,9 +99,9 @@ where
 }
 
 fn from_answer(code: &str, status: u16) -> fn(String, String) -> Fault {
-    if THROTTLED.contains(&code) || MET.contains(&code) || status == 429 {
+    if [&THROTTLED[..], &MET, &EXPIRED].concat().contains(&code) || matches!(status, 408 | 429) {
         unavailable
-    } else if DENIED.contains(&code) || EXPIRED.contains(&code) || matches!(status, 401 | 403) {
+    } else if DENIED.contains(&code) || matches!(status, 401 | 403) {
         denied
     } else if status >= 500 {
         unavailable
@@ -94,6 +113,12 @@ fn from_answer(code: &str, status: u16) -> fn(String, String) -> Fault {
 /// Whether fresh credentials would help.
 pub(super) fn is_expired<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
     error.code().is_some_and(|code| EXPIRED.contains(&code))
+}
+
+/// Whether the service refused a signature for its time, and not for who signed it.
+fn is_clock_skew<E: ProvideErrorMetadata>(error: &Failed<E>) -> bool {
+    let said = error.message().unwrap_or_default();
+    error.code() == Some(TOO_SKEWED) || SKEWED.iter().any(|words| said.starts_with(words))
 }
 
 /// The HTTP status of the answer, if there was one that could be read.
@@ -174,53 +199,72 @@ mod tests {
         }
     }
 
+    /// Status, code and message of an answer, and what it means.
+    const ANSWERS: [(u16, &str, &str, &str); 37] = [
+        // Asked again, it may go well: throttling whatever its status, what broke, those who met, and credentials and
+        // clocks that will be right again.
+        (400, "Throttling", "Rate exceeded", "unavailable"),
+        (400, "ThrottlingException", "Rate exceeded", "unavailable"),
+        (400, "TooManyRequestsException", "x", "unavailable"),
+        (400, "RequestLimitExceeded", "x", "unavailable"),
+        (400, "RequestTimeout", "your socket connection was not read from", "unavailable"),
+        (408, "RequestTimeoutException", "x", "unavailable"),
+        (503, "SlowDown", "Please reduce your request rate.", "unavailable"),
+        (429, "Whatever", "x", "unavailable"),
+        (500, "InternalError", "x", "unavailable"),
+        (500, "InternalFailure", "x", "unavailable"),
+        (502, "", "x", "unavailable"),
+        (503, "ServiceUnavailable", "x", "unavailable"),
+        (504, "", "x", "unavailable"),
+        (400, "ConcurrentModificationException", "x", "unavailable"),
+        (409, "ConditionalRequestConflict", "x", "unavailable"),
+        (409, "OperationAborted", "x", "unavailable"),
+        (400, "ExpiredToken", "The provided token has expired.", "unavailable"),
+        (403, "ExpiredTokenException", "x", "unavailable"),
+        (400, "RequestExpired", "x", "unavailable"),
+        (403, "RequestTimeTooSkewed", "The difference is too large.", "unavailable"),
+        (403, "SignatureDoesNotMatch", "Signature expired: 20200101T000000Z is now earlier than …", "unavailable"),
+        (400, "InvalidSignatureException", "Signature not yet current: … is still later than …", "unavailable"),
+        // Who may not, also with status 400.
+        (403, "AccessDenied", "x", "denied"),
+        (400, "AccessDeniedException", "x", "denied"),
+        (403, "UnauthorizedOperation", "x", "denied"),
+        (403, "Whatever", "x", "denied"),
+        (403, "InvalidClientTokenId", "x", "denied"),
+        (403, "SignatureDoesNotMatch", "The request signature we calculated does not match", "denied"),
+        (400, "InvalidSignatureException", "The request signature we calculated does not match", "denied"),
+        // Everything else stays however often one asks. The last three are answered by `jobs`, where they are no faults.
+        (400, "ValidationError", "x", "rejected"),
+        (404, "NoSuchKey", "x", "rejected"),
+        (400, "LimitExceededException", "x", "rejected"),
+        (400, "InsufficientCapabilitiesException", "x", "rejected"),
+        (412, "PreconditionFailed", "x", "rejected"),
+        (400, "InvalidNonceException", "x", "rejected"),
+        (400, "JobNotFoundException", "x", "rejected"),
+        (400, "InvalidJobStateException", "x", "rejected"),
+    ];
+
     #[test]
-    fn throttling_is_worth_asking_again_whatever_its_status() {
-        for (status, code) in [
-            (400, "Throttling"),
-            (400, "ThrottlingException"),
-            (400, "TooManyRequestsException"),
-            (400, "RequestLimitExceeded"),
-            (503, "SlowDown"),
-            (429, "Whatever"),
-            (500, "InternalError"),
-            (502, ""),
-            (400, "ConcurrentModificationException"),
-        ] {
-            assert_eq!(kind(&answered(status, code, "x")), "unavailable", "{code}");
+    fn every_answer_has_its_meaning() {
+        for (status, code, message, meaning) in ANSWERS {
+            assert_eq!(kind(&answered(status, code, message)), meaning, "{status} {code} {message}");
         }
+        let unsent: Failed<GetObjectError> = SdkError::construction_failure("no region");
+        assert_eq!(kind(&unsent), "rejected");
     }
 
     #[test]
-    fn who_may_not_is_denied_also_with_status_400() {
-        for (status, code) in [
-            (403, "AccessDenied"),
-            (400, "AccessDeniedException"),
-            (403, "UnauthorizedOperation"),
-            (403, "Whatever"),
-            (400, "ExpiredToken"),
-            (400, "ExpiredTokenException"),
-            (403, "InvalidClientTokenId"),
-            (403, "SignatureDoesNotMatch"),
-        ] {
-            assert_eq!(kind(&answered(status, code, "x")), "denied", "{code}");
-        }
+    fn only_expired_credentials_are_worth_renewing() {
         assert!(is_expired(&answered(400, "ExpiredToken", "x")));
         assert!(!is_expired(&answered(403, "AccessDenied", "x")));
     }
 
     #[test]
-    fn everything_else_stays_however_often_one_asks() {
-        for (status, code) in [
-            (400, "ValidationError"),
-            (404, "NoSuchKey"),
-            (400, "LimitExceededException"),
-            (400, "InsufficientCapabilitiesException"),
-        ] {
-            assert_eq!(kind(&answered(status, code, "x")), "rejected", "{code}");
-        }
-        let unsent: Failed<GetObjectError> = SdkError::construction_failure("no region");
-        assert_eq!(kind(&unsent), "rejected");
+    fn a_clock_that_is_off_is_told_as_such() {
+        let skewed = answered(403, "RequestTimeTooSkewed", "The difference is too large.");
+        let told = fault("read it", &skewed).to_string();
+        let expected = format!("could not read it: RequestTimeTooSkewed: The difference is too large; {SET_THE_CLOCK}");
+        assert_eq!(told, expected);
     }
 
     #[test]

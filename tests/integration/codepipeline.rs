@@ -1,5 +1,5 @@
 //! CodePipeline's side of the wire, as far as the adapter's own decisions need it: canned answers, and a note of what
-//! was asked. It also serves one artifact, to whoever shows the newest credentials.
+//! was asked. It also serves and takes artifacts, from whoever shows the newest credentials.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ impl Canned {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let asked = Asked::default();
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&asked));
+        let router = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&asked));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { asked, address }
     }
@@ -51,7 +51,7 @@ impl Canned {
 
 async fn answer(State(asked): State<Asked>, method: Method, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
     let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap());
-    if method == Method::GET {
+    if method == Method::GET || method == Method::PUT {
         return artifact(text("authorization"));
     }
     let target = text("x-amz-target");

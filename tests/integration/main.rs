@@ -8,6 +8,7 @@ mod bad_input;
 mod boto3;
 mod codepipeline;
 mod contract;
+mod counted;
 mod events;
 mod isolation;
 mod local_codepipeline;
@@ -99,6 +100,7 @@ against_canned_answers! {
     a_verdict_is_taken_once
     an_execution_that_nobody_knows_is_unknown
     expired_credentials_are_renewed_once
+    a_long_upload_begins_with_fresh_credentials
 }
 
 /// The program under test.

@@ -11,6 +11,7 @@
 )]
 
 mod actions;
+mod chaos;
 mod history;
 mod leftovers;
 mod plan;
@@ -98,7 +99,7 @@ async fn torture(size: Size) -> Findings {
     leftovers::check_stacks(&world, &mut findings).await;
     tell(&known, (&runs, &actions), stormed);
     if !findings.0.is_empty() {
-        keep_logs(&world, size.seed);
+        keep_logs(&world, &format!("torture/{}", size.seed));
     }
     let traces = world.traces();
     drop(world);
@@ -127,7 +128,7 @@ fn tell(known: &Known<'_>, (runs, actions): (&Runs, &Actions), took: Duration) {
     let Known { done, history, .. } = known;
     let History { documents, versions, retired, .. } = history;
     let stacks = versions.values().filter(|version| version.stack.id.is_some()).count();
-    let Runs { passed, failed, stopped, invalid, answers } = runs;
+    let Runs { passed, failed, stopped, invalid, answers, .. } = runs;
     println!("torture: executions {:?}, of which {} were stopped", actions.executions, done.stopped.len());
     println!(
         "torture: runs: {passed} passed, {failed} failed, {stopped} stopped, {invalid} disturbed; {answers} answers checked"
@@ -140,9 +141,9 @@ fn tell(known: &Known<'_>, (runs, actions): (&Runs, &Actions), took: Duration) {
     );
 }
 
-/// The logs of a failing torture stay for a look.
-fn keep_logs(world: &World, seed: u64) {
-    let kept = root().join(format!("target/torture/{seed}"));
+/// The logs of a test that fails stay for a look, below `target`.
+fn keep_logs(world: &World, directory: &str) {
+    let kept = root().join("target").join(directory);
     fs::create_dir_all(&kept).unwrap();
     for entry in fs::read_dir(world.home.path()).unwrap().flatten() {
         if entry.path().extension().is_some_and(|extension| extension == "log") {

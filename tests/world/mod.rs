@@ -19,11 +19,13 @@ mod launch;
 mod ministack;
 mod pipelines;
 mod process;
+mod proxy;
 mod release;
 mod results;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -37,6 +39,7 @@ use launch::{add_flags, start_local};
 pub use ministack::MiniStack;
 pub use pipelines::{ActionReport, Outcome, PipelineOptions, properties};
 pub use process::Process;
+pub use proxy::{Exchange, Fault, Proxy, Trouble};
 pub use release::Source;
 pub use results::Bundle;
 
@@ -59,6 +62,21 @@ pub struct Options {
     pub worker_flags: Vec<String>,
 }
 
+/// Where the services are reached: at themselves, or through a proxy.
+pub struct Endpoints {
+    pub aws: String,
+    pub codepipeline: String,
+}
+
+impl Endpoints {
+    fn environment(&self) -> Vec<(String, String)> {
+        let mut environment = aws_environment(&self.aws);
+        environment.push(("AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(), self.codepipeline.clone()));
+        environment.push(("BLUESTAGE_STATE".to_owned(), format!("s3://{STATE_BUCKET}/state")));
+        environment
+    }
+}
+
 /// A running world; it ends with this value.
 pub struct World {
     // Dropped in this order: workers first, the directory last.
@@ -68,7 +86,7 @@ pub struct World {
     pub codepipeline_url: String,
     pub aws_url: String,
     options: Options,
-    started: u32,
+    started: AtomicU32,
     bluestage: PathBuf,
     pub home: TempDir,
 }
@@ -89,7 +107,7 @@ impl World {
             codepipeline_url,
             aws_url,
             options,
-            started: 0,
+            started: AtomicU32::new(0),
             bluestage: bluestage.to_owned(),
             home,
         }
@@ -104,7 +122,13 @@ impl World {
 
     /// Starts one more worker.
     pub fn start_worker(&mut self) {
-        self.started += 1;
+        let worker = self.worker_at(&self.endpoints());
+        self.workers.push(worker);
+    }
+
+    /// Starts one more worker that reaches the services here; it ends with its value.
+    pub fn worker_at(&self, endpoints: &Endpoints) -> Process {
+        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let mut command = Command::new(&self.bluestage);
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
         command.args(["worker", "--log-format", "json", "--test-path", &path]);
@@ -116,9 +140,13 @@ impl World {
             ("--stop-grace-seconds", "10"),
         ];
         add_flags(&mut command, &usual, &self.options.worker_flags);
-        let name = format!("worker-{}", self.started);
-        let environment = self.environment();
-        self.workers.push(Process::start(&name, command, self.home.path(), &environment));
+        let name = format!("worker-{number}");
+        Process::start(&name, command, self.home.path(), &endpoints.environment())
+    }
+
+    /// The services themselves.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints { aws: self.aws_url.clone(), codepipeline: self.codepipeline_url.clone() }
     }
 
     /// Kills the local CodePipeline, as a crash would, and starts it again at the same address.
@@ -131,16 +159,18 @@ impl World {
 
     /// What a tool needs in its environment to use this world.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let mut environment = aws_environment(&self.aws_url);
-        environment.push(("AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(), self.codepipeline_url.clone()));
-        environment.push(("BLUESTAGE_STATE".to_owned(), format!("s3://{STATE_BUCKET}/state")));
-        environment
+        self.endpoints().environment()
     }
 
     /// Runs `bluestage` with these arguments in this world.
     pub fn bluestage(&self, arguments: &[&str]) -> std::process::Output {
+        self.bluestage_at(&self.endpoints(), arguments)
+    }
+
+    /// Runs `bluestage` with these arguments; it reaches the services here.
+    pub fn bluestage_at(&self, endpoints: &Endpoints, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(&self.bluestage);
-        command.args(arguments).env_clear().envs(self.environment());
+        command.args(arguments).env_clear().envs(endpoints.environment());
         command.output().expect("bluestage can be run")
     }
 
@@ -152,7 +182,11 @@ impl World {
     }
 
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        s3_of(&sdk(&self.aws_url))
+        self.s3_at(&self.endpoints())
+    }
+
+    pub fn s3_at(&self, endpoints: &Endpoints) -> aws_sdk_s3::Client {
+        s3_of(&sdk(&endpoints.aws))
     }
 
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {

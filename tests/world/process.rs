@@ -18,18 +18,24 @@ pub struct Process {
     child: Child,
     /// Where its log lines are.
     pub log: PathBuf,
+    /// Where its temporary files are.
+    pub directory: PathBuf,
 }
 
 impl Process {
-    /// Starts `command` with exactly the given environment. Its standard error goes to `{home}/{name}.log`.
+    /// Starts `command` with exactly the given environment, and a directory of its own for temporary files unless that
+    /// names one. Its standard error goes to `{home}/{name}.log`.
     ///
     /// It is a process group of its own: Ctrl-C goes to everything in the terminal's group, and a part that ended by
     /// itself at that moment could not be ended in order.
     pub fn start(name: &str, mut command: Command, home: &Path, environment: &[(String, String)]) -> Self {
         let log = home.join(format!("{name}.log"));
         let file = File::create(&log).expect("the log file can be made");
+        let directory = home.join(format!("{name}.tmp"));
+        std::fs::create_dir(&directory).expect("a directory");
         let child = command
             .env_clear()
+            .env("TMPDIR", &directory)
             .envs(environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -37,7 +43,7 @@ impl Process {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("could not start {name}: {error}"));
-        Self { name: name.to_owned(), child, log }
+        Self { name: name.to_owned(), child, log, directory }
     }
 
     /// The first line that it prints on standard output.

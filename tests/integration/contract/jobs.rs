@@ -81,3 +81,14 @@ pub(crate) async fn expired_credentials_are_renewed_once(canned: &Canned) {
     assert!(matches!(refused, ArtifactFault::Refused { .. }), "{refused:?}");
     assert_eq!(canned.asked("GetJobDetails"), [json!({"jobId": "whole"})]);
 }
+
+/// S3 would refuse expired ones while the file is still being sent, and hang up.
+pub(crate) async fn a_long_upload_begins_with_fresh_credentials(canned: &Canned) {
+    let aws = adapters(canned).await;
+    let job = offered(&aws).await.job;
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("long.zip");
+    std::fs::write(&file, vec![0; 9_000_000]).unwrap();
+    aws.artifacts.upload(&job, &job.inputs[0], &file).await.unwrap();
+    assert_eq!(canned.asked("GetJobDetails"), [json!({"jobId": "whole"})]);
+}

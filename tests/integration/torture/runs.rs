@@ -24,6 +24,8 @@ pub(super) struct Runs {
     pub(super) stopped: usize,
     /// Something changed a stack under them; they were made again.
     pub(super) invalid: usize,
+    /// Their worker died or was taken for dead, and others were made in their place.
+    pub(super) lost: usize,
     /// Answers of services that were held against the view of the run.
     pub(super) answers: usize,
 }
@@ -42,6 +44,7 @@ pub(super) async fn read(world: &World, known: &Known<'_>, findings: &mut Findin
         let record = object(world, &format!("{RUNS}{run}/record.json")).await;
         let record: RunRecord = serde_json::from_slice(&record).unwrap();
         match record.status {
+            RunStatus::Running { .. } if known.done.workers_die && !known.counts(&run) => runs.lost += 1,
             RunStatus::Running { .. } => findings.add(format!("{run} was left running")),
             RunStatus::Stopped => runs.stopped += 1,
             RunStatus::Ended(end) => {
@@ -82,18 +85,25 @@ impl Known<'_> {
         let log = bundle.text("log.txt");
         let broken = self.history.release_of(&of, self.done).is_none_or(|release| release.broken);
         let invalid = self.history.outcomes.get(run) == Some(&RunOutcome::Invalid);
+        let lost = self.done.workers_die && !self.counts(run);
         match (end.passed(), invalid) {
+            _ if lost => runs.lost += 1,
             (_, true) => runs.invalid += 1,
             (true, false) => runs.passed += 1,
             (false, false) => runs.failed += 1,
         }
         findings.expect(!(broken && end.passed()), || format!("{run} of the broken {of} passed:\n{log}"));
-        let undisturbed = !invalid && !self.was_given_up(&of);
+        let undisturbed = !invalid && !lost && !self.was_given_up(&of);
         findings.expect(broken || end.passed() || !undisturbed, || {
             format!("{run} of the good {of} failed: {end:#?}\n{log}")
         });
         self.check_view(&of, &certificate, findings);
         self.check_answers((run, &of), (&log, end.passed()), (runs, findings));
+    }
+
+    /// Whether the stage took the run's result.
+    fn counts(&self, run: &RunId) -> bool {
+        !matches!(self.history.outcomes.get(run), None | Some(RunOutcome::Running))
     }
 
     /// Whether nobody wanted the result any more: the stack may be gone under the tests then.

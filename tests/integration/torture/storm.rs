@@ -24,6 +24,8 @@ pub(super) struct Done {
     pub(super) executions: BTreeMap<usize, String>,
     /// The executions that were stopped.
     pub(super) stopped: Vec<String>,
+    /// Whether workers die, and test runs with them.
+    pub(super) workers_die: bool,
     pub(super) switched_back: usize,
     /// Switch backs of services that kept nothing.
     pub(super) nothing_kept: usize,
@@ -52,7 +54,8 @@ pub(super) async fn release_all(world: &World, plan: &Plan, done: &mut Done) {
     }
 }
 
-async fn start(world: &World, plan: &Plan, (release, done): (Release, &mut Done)) {
+/// Releases, and notes what was released.
+pub(super) async fn start(world: &World, plan: &Plan, (release, done): (Release, &mut Done)) {
     let (execution, revision) = services::release(world, plan, release).await;
     done.releases.insert(revision, release);
     done.executions.insert(release.number, execution);

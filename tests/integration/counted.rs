@@ -1,0 +1,144 @@
+//! What the outside is asked, counted by a proxy in front of it; and answers that get lost on the way.
+
+#![expect(clippy::print_stdout, reason = "the counts and times are told to whoever asks for them with --nocapture")]
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use aws_sdk_s3::primitives::ByteStream;
+
+use crate::bluestage;
+use crate::probe::{create, go_live, plain};
+use crate::world::{Endpoints, Exchange, Fault, Options, Proxy, Trouble, World};
+
+/// A world, and a proxy in front of each of its services.
+struct Counted {
+    world: World,
+    aws: Proxy,
+    codepipeline: Proxy,
+}
+
+impl Counted {
+    /// Its worker goes through the proxies, and never sweeps meanwhile.
+    async fn start() -> Self {
+        let flags = ["--sweep-seconds", "3600"].map(str::to_owned).to_vec();
+        let mut world = World::start(&bluestage(), Options { worker_flags: flags, ..Options::default() }).await;
+        let registered = world.bluestage(&["actions", "register"]);
+        assert!(registered.status.success(), "{registered:?}");
+        let (aws, codepipeline) = (Proxy::before(&world.aws_url).await, Proxy::before(&world.codepipeline_url).await);
+        let worker = world.worker_at(&endpoints(&aws, &codepipeline));
+        world.workers.push(worker);
+        Self { world, aws, codepipeline }
+    }
+
+    /// Runs `bluestage` through proxies of its own. Tells what it printed and what it asked for.
+    async fn bluestage(&self, arguments: &[&str], faults: &[(&str, Fault)]) -> (String, BTreeMap<String, usize>) {
+        let (aws, codepipeline) =
+            (Proxy::before(&self.world.aws_url).await, Proxy::before(&self.world.codepipeline_url).await);
+        for (operation, fault) in faults {
+            aws.spoil(operation, *fault);
+        }
+        let began = Instant::now();
+        let output = self.world.bluestage_at(&endpoints(&aws, &codepipeline), arguments);
+        let ended = Instant::now();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut counts = aws.counted(began..ended);
+        counts.extend(codepipeline.counted(began..ended));
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        println!("{arguments:?}: {counts:?}, {:?} with the start of the process: {told}", ended - began);
+        (told, counts)
+    }
+}
+
+fn endpoints(aws: &Proxy, codepipeline: &Proxy) -> Endpoints {
+    Endpoints { aws: aws.url.clone(), codepipeline: codepipeline.url.clone() }
+}
+
+fn counts(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    expected.iter().map(|(call, count)| ((*call).to_owned(), *count)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_back_is_one_read_and_one_conditional_write() {
+    let counted = Counted::start().await;
+    create(&counted.world, "billing", (None, "true")).await;
+    let old = go_live(&counted.world, "billing", &plain()).await;
+    let new = go_live(&counted.world, "billing", &plain().with("note", "2")).await;
+    let switch_back = ["switch-back", "billing", "--stage", "test"];
+
+    let (told, asked) = counted.bluestage(&switch_back, &[]).await;
+    assert!(told.contains(&format!("billing {old} is live")), "{told}");
+    assert_eq!(asked, counts(&[("S3 GET stages", 1), ("S3 PUT-IF stages", 1)]));
+
+    // The answer to the write is lost, and the SDK's second try finds its own first one in the way.
+    let (told, asked) = counted.bluestage(&switch_back, &[("PUT-IF stages", Fault::LoseAnswer)]).await;
+    assert!(told.contains(&format!("billing {new} is live")), "{told}");
+    assert_eq!(asked, counts(&[("S3 GET stages", 2), ("S3 PUT-IF stages", 2)]));
+
+    // S3 tells of a conflict although it has written.
+    let conflict = Fault::RefuseAfterwards(Trouble::Conflict);
+    let (told, asked) = counted.bluestage(&switch_back, &[("PUT-IF stages", conflict)]).await;
+    assert!(told.contains(&format!("billing {old} is live")), "{told}");
+    assert_eq!(asked["S3 GET stages"], 2, "{asked:?}");
+    let stage = counted.world.stage().await;
+    let switches = stage.recent.iter().filter(|event| event.what.starts_with("was switched back to"));
+    assert_eq!(switches.count(), 3, "{:#?}", stage.recent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promotion_without_events_looks_at_its_stack_once_and_writes_twice() {
+    let counted = Counted::start().await;
+    create(&counted.world, "billing", (None, "true")).await;
+    go_live(&counted.world, "billing", &plain()).await;
+    let exchanges = counted.codepipeline.exchanges();
+    let (began, ended) = of_action(&exchanges, "Promote");
+    let mut asked = counted.aws.counted(began..ended);
+    println!("Promote: {asked:?} in {:?}", ended - began);
+    assert_eq!(asked.remove("S3 PUT-IF stages"), Some(2), "the intent, and the one write");
+    assert_eq!(asked.remove("CloudFormation DescribeStacks"), Some(1), "whether it is still the stack that passed");
+    let reads = asked.remove("S3 GET stages");
+    assert!(reads.is_some_and(|reads| reads <= 3), "{reads:?} reads");
+    assert_eq!(asked, BTreeMap::new());
+}
+
+/// When the only job of an action was acknowledged, and when it was answered.
+fn of_action(exchanges: &[Exchange], provider: &str) -> (Instant, Instant) {
+    let polled = exchanges.iter().find(|exchange| exchange.request["actionTypeId"]["provider"] == provider);
+    let job = &polled.expect("a job was handed out").answer["jobs"][0]["id"];
+    let when = |operation: &str| {
+        let found =
+            exchanges.iter().find(|exchange| exchange.operation == operation && exchange.request["jobId"] == *job);
+        found.expect("the job was worked on").at
+    };
+    (when("AcknowledgeJob"), when("PutJobSuccessResult"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_streams_what_is_large_and_loses_only_what_it_is_told_to() {
+    let counted = Counted::start().await;
+    let s3 = counted.world.s3_at(&endpoints(&counted.aws, &counted.codepipeline));
+    let large: Vec<u8> = (0..12_000_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    let put = |key: &str| s3.put_object().bucket("sources").key(key).body(ByteStream::from(large.clone()));
+    put("large").send().await.unwrap();
+    let got = s3.get_object().bucket("sources").key("large").send().await.unwrap();
+    assert!(got.body.collect().await.unwrap().to_vec() == large, "another content");
+
+    counted.aws.spoil("PUT sources", Fault::Drop);
+    counted.aws.spoil("PUT sources", Fault::Refuse(Trouble::Throttled));
+    put("third time").send().await.unwrap();
+    let faults = counted.aws.faults();
+    assert_eq!(faults, BTreeMap::from([("reset before", 1), ("throttled before", 1)]));
+}
+
+/// What `src/aws/fault.rs` says of clocks rests on this.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdk_signs_by_the_clock_of_the_service_when_its_own_is_refused() {
+    let counted = Counted::start().await;
+    let through = endpoints(&counted.aws, &counted.codepipeline);
+    let put = counted.world.s3().put_object().bucket("sources").key("there").body(ByteStream::from_static(b"x"));
+    put.send().await.unwrap();
+    counted.aws.spoil("GET sources", Fault::Refuse(Trouble::ClockSkewed));
+    let got = counted.world.s3_at(&through).get_object().bucket("sources").key("there").send().await;
+    assert!(got.is_ok(), "{got:?}");
+    assert_eq!(counted.aws.faults(), BTreeMap::from([("refused before", 1)]));
+}
