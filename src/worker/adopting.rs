@@ -45,22 +45,26 @@ impl Worker {
     async fn adopt_from(&self, mut pages: Vec<(PageId, Etag)>, lease: &mut Lease, stopping: &CancellationToken) {
         let own = self.page.id();
         pages.retain(|(id, _)| *id != own);
-        for id in lease.look(pages, self.ports.clock.elapsed()) {
+        for (id, unmoved) in lease.look(pages, self.ports.clock.elapsed()) {
             // A worker that has no place leaves the jobs to one that has.
             if self.slots.available_permits() == 0 {
                 return;
             }
-            if let Err(fault) = self.adopt(&id, stopping).await {
+            if let Err(fault) = self.adopt((&id, &unmoved), stopping).await {
                 tracing::warn!(page = %id, %fault, "could not take over the jobs of a worker that is gone");
             }
         }
     }
 
-    /// Takes over the jobs on this page.
-    async fn adopt(&self, id: &PageId, stopping: &CancellationToken) -> Result<(), Fault> {
+    /// Takes over the jobs on this page, if it is still in the state that did not move: since that look its worker may
+    /// have written on it, or another watcher claimed it.
+    async fn adopt(&self, (id, unmoved): (&PageId, &Etag), stopping: &CancellationToken) -> Result<(), Fault> {
         let Some((page, etag)) = self.ports.journal.read(id).await? else {
             return Ok(());
         };
+        if etag != *unmoved {
+            return Ok(());
+        }
         let claimed = Page { worker: self.page.worker.clone(), beat: page.beat + 1, jobs: page.jobs };
         if self.ports.journal.write(id, &claimed, Some(&etag)).await?.is_none() {
             return Ok(()); // Its worker lives, or another one was faster.

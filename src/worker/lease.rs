@@ -35,8 +35,8 @@ impl Lease {
         self.last_look = None;
     }
 
-    /// The journal holds these pages at this time. Tells those whose lease is over.
-    pub(super) fn look(&mut self, pages: Vec<(PageId, Etag)>, now: Duration) -> Vec<PageId> {
+    /// The journal holds these pages at this time. Tells those whose lease is over, in the state that did not move.
+    pub(super) fn look(&mut self, pages: Vec<(PageId, Etag)>, now: Duration) -> Vec<(PageId, Etag)> {
         let gap = self.last_look.map_or(Duration::ZERO, |last| now.saturating_sub(last)).min(self.longest_gap);
         self.last_look = Some(now);
         let mut before = std::mem::take(&mut self.watched);
@@ -47,7 +47,7 @@ impl Lease {
                 _ => Duration::ZERO,
             };
             if unmoved >= self.length {
-                over.push(id.clone());
+                over.push((id.clone(), etag.clone()));
             }
             self.watched.insert(id, Watched { etag, unmoved });
         }
@@ -110,6 +110,6 @@ mod tests {
             assert!(lease.look(vec![page("a", 1), page("b", 1)], Duration::from_secs(at)).is_empty());
         }
         let over = lease.look(vec![page("a", 1), page("b", 1)], Duration::from_secs(30));
-        assert_eq!(over, [PageId("a".to_owned())]);
+        assert_eq!(over, [page("a", 1)]);
     }
 }

@@ -14,6 +14,8 @@ struct Pages {
     /// Every page that ever was, to see that no name is used again.
     removed: Vec<PageId>,
     writes: u64,
+    /// Whether a page's worker writes on it just before somebody next reads it.
+    moves: bool,
 }
 
 /// Pages in memory.
@@ -25,6 +27,11 @@ pub(crate) struct MemoryJournal {
 impl MemoryJournal {
     pub(crate) fn new(line: Arc<Line>) -> Self {
         Self { line, pages: Mutex::default() }
+    }
+
+    /// Just before somebody next reads a page, its worker writes on it.
+    pub(crate) fn moves_before_it_is_read(&self) {
+        self.pages.lock().unwrap().moves = true;
     }
 
     /// Every page as it is.
@@ -44,7 +51,16 @@ impl Journal for MemoryJournal {
     }
 
     async fn read(&self, id: &PageId) -> Result<Option<(Page, Etag)>, Fault> {
-        self.line.call(format!("journal.read {id}"), || Ok(self.pages.lock().unwrap().pages.get(id).cloned())).await
+        let effect = || {
+            let mut pages = self.pages.lock().unwrap();
+            if std::mem::take(&mut pages.moves) {
+                pages.writes += 1;
+                let moved = Etag(format!("\"{}\"", pages.writes));
+                pages.pages.get_mut(id).expect("the page is there").1 = moved;
+            }
+            Ok(pages.pages.get(id).cloned())
+        };
+        self.line.call(format!("journal.read {id}"), effect).await
     }
 
     async fn write(&self, id: &PageId, page: &Page, after: Option<&Etag>) -> Result<Option<Etag>, Fault> {

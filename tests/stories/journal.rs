@@ -107,6 +107,26 @@ async fn of_several_watchers_one_takes_a_job_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_moves_between_the_last_look_and_the_claim_is_left_to_its_worker() {
+    let world = Memory::new();
+    world.stacks.behave(|stacks| stacks.creating = 1_000);
+    let (first, clock) = mortal(&world, "a");
+    offered(&world, "orders");
+    until(&world, || world.jobs.held() == 1).await;
+    clock.freeze();
+    world.journal.moves_before_it_is_read();
+    let second = Working::on(world.ports("b"), 2);
+    until(&world, || !world.line.trail_of(&["journal.read"]).is_empty()).await;
+    let before = world.elapsed();
+    until(&world, || !world.line.trail_of(&["jobs.job "]).is_empty()).await;
+    let took = world.elapsed() - before;
+    assert!(took >= settings(1).lease, "the lease begins anew, but it was taken over after {took:?}");
+    clock.thaw();
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_is_noted_before_it_is_claimed() {
     let world = Memory::new();
     let working = Working::on(world.ports("a"), 2);
