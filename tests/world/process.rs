@@ -32,7 +32,7 @@ impl Process {
         let log = home.join(format!("{name}.log"));
         let file = File::create(&log).expect("the log file can be made");
         let directory = home.join(format!("{name}.tmp"));
-        std::fs::create_dir(&directory).expect("a directory");
+        std::fs::create_dir_all(&directory).expect("a directory");
         let child = command
             .env_clear()
             .env("TMPDIR", &directory)
