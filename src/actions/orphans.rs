@@ -116,8 +116,7 @@ impl Known {
 
     fn learn(&mut self, stage: &Stage) {
         self.stages.insert(stage.name.clone());
-        let stacks = stage.all_versions().flat_map(|(_, version)| [Some(&version.stack), version.leftover.as_ref()]);
-        for stack in stacks.flatten() {
+        for stack in stage.all_versions().flat_map(|(_, version)| version.leftovers.iter().chain([&version.stack])) {
             self.names.insert(stack.name.clone());
             self.ids.extend(stack.id.clone());
         }

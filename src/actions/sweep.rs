@@ -233,7 +233,7 @@ impl Sweeper {
         name: &StageName,
         (hold, swept): (&Hold, &mut Swept),
     ) -> Result<(), Stop> {
-        for (of, stack) in update::read(ports, name).await?.leftovers() {
+        for stack in update::read(ports, name).await?.leftovers() {
             match remove(ports, &stack, self.most, hold).await? {
                 Removed::Going => continue,
                 Removed::Stuck(why) => {
@@ -243,7 +243,7 @@ impl Sweeper {
                 Removed::Forced(why) => swept.left_behind.push(messages::left_behind(&stack.name, &why)),
                 Removed::Gone => {}
             }
-            update::update_within(hold, (ports, name), |stage| stage.forget_leftover(&of)).await?;
+            update::update_within(hold, (ports, name), |stage| stage.forget_leftover(&stack.name)).await?;
         }
         Ok(())
     }

@@ -108,8 +108,10 @@ pub struct Version {
     pub state: State,
     /// Its stack.
     pub stack: StackRef,
-    /// The stack that it was tested in and that it no longer needs, because what is live was updated to it.
-    pub leftover: Option<StackRef>,
+    /// Stacks that nobody needs any more, because what is live was updated to what was tested in them: its own, and those
+    /// of versions before it that were not taken away yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<StackRef>,
     /// What its stack gave out, once it is ready.
     pub outputs: Outputs,
     /// The dependency outputs that its stack was given as parameters. Immutable.

@@ -55,6 +55,30 @@ async fn what_was_live_in_a_stack_of_its_own_is_turned_off_before_the_fixed_stac
     assert_eq!(world.stage().services[&service("orders")].barrier, None);
 }
 
+/// Its name and its data are its owner's.
+#[tokio::test(start_paused = true)]
+async fn a_fixed_stack_stays_when_the_version_in_it_is_no_longer_kept() {
+    let world = Memory::new();
+    let in_it = updated(&world).goes_live().await;
+    for _ in 0..3 {
+        orders(&world).goes_live().await;
+    }
+    world.sweep().await.unwrap();
+    assert!(!world.stage().services[&service("orders")].versions.contains_key(&in_it.id));
+    assert!(world.stacks.names().contains(&FIXED.to_owned()), "{:?}", world.stacks.names());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_updates_left_over_is_taken_away_even_where_the_version_itself_is_no_more() {
+    let world = Memory::new();
+    let first = updated(&world).goes_live().await;
+    let second = updated(&world).goes_live().await;
+    assert_eq!(world.stage().leftovers().len(), 2, "{} and {}", first.id, second.id);
+    world.sweep().await.unwrap();
+    assert_eq!(world.stacks.names(), [FIXED]);
+    assert_eq!(world.stage().leftovers(), []);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_update_that_fails_gives_the_events_back_to_what_is_live() {
     let world = Memory::new();

@@ -95,8 +95,23 @@ impl PipelineOptions {
 
 impl World {
     /// Creates a pipeline of this name whose executions run side by side, unless the options say otherwise.
+    ///
+    /// A new pipeline starts by itself. That execution fails where no source was pushed before; it is waited for, so that
+    /// it does not find what is pushed next.
     pub async fn create_pipeline(&self, name: &str, options: &PipelineOptions) {
         self.try_create_pipeline(name, options).await.expect("the pipeline is created");
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_seeking_its_source(name).await {
+            assert!(Instant::now() < deadline, "the first execution of {name} neither finds its source nor fails");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn is_seeking_its_source(&self, pipeline: &str) -> bool {
+        let listed = self.codepipeline().list_pipeline_executions().pipeline_name(pipeline).send().await;
+        let listed = listed.expect("the pipeline is known");
+        let first = listed.pipeline_execution_summaries().last().expect("a new pipeline starts by itself");
+        first.status == Some(PipelineExecutionStatus::InProgress) && first.source_revisions().is_empty()
     }
 
     /// The same, or why CodePipeline does not take it.

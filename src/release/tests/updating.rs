@@ -21,6 +21,10 @@ fn update(world: &mut World, execution: &str) -> Result<VersionRef, Refusal> {
     Ok(of)
 }
 
+fn left_over(world: &World) -> Vec<String> {
+    world.stage.leftovers().into_iter().map(|stack| stack.name).collect()
+}
+
 #[test]
 fn what_was_tested_goes_live_in_the_fixed_stack_and_its_own_is_left_over() {
     let mut world = World::new();
@@ -28,10 +32,10 @@ fn what_was_tested_goes_live_in_the_fixed_stack_and_its_own_is_left_over() {
     let version = world.stage.version(&first).unwrap();
     assert_eq!(version.stack.name, "billing-test");
     assert_eq!(world.live_version("billing"), Some(first.version.clone()));
-    let left: Vec<VersionRef> = world.stage.leftovers().into_iter().map(|(of, _)| of).collect();
-    assert_eq!(left, std::slice::from_ref(&first));
-    twice(&mut world.stage, |stage| stage.forget_leftover(&first)).unwrap();
-    assert_eq!(world.stage.leftovers(), []);
+    let own = first.stack_name(&world.stage.name);
+    assert_eq!(left_over(&world), std::slice::from_ref(&own));
+    twice(&mut world.stage, |stage| stage.forget_leftover(&own)).unwrap();
+    assert_eq!(left_over(&world), [""; 0]);
 }
 
 #[test]
@@ -42,6 +46,36 @@ fn the_version_that_was_live_in_the_same_stack_is_no_more() {
     assert_eq!(world.live_version("billing"), Some(second.version));
     assert_eq!(world.stage.version(&first), None);
     assert!(world.stage.services[&first.service].previous.is_empty());
+}
+
+#[test]
+fn what_a_version_that_is_no_more_has_left_over_is_not_forgotten_with_it() {
+    let mut world = World::new();
+    let first = update(&mut world, "b1").unwrap();
+    let second = update(&mut world, "b2").unwrap();
+    let name = |of: &VersionRef| of.stack_name(&world.stage.name);
+    assert_eq!(left_over(&world), [name(&first), name(&second)]);
+}
+
+#[test]
+fn a_version_that_was_kept_in_the_fixed_stack_is_no_more_once_that_is_updated() {
+    let mut world = World::new();
+    let kept = update(&mut world, "b1").unwrap();
+    let between = world.live("billing", "b2", &[]);
+    update(&mut world, "b3").unwrap();
+    assert_eq!(world.stage.version(&kept), None);
+    assert_eq!(world.stage.services[&between.service].previous, [between.version.clone()]);
+    assert_eq!(left_over(&world).len(), 2);
+}
+
+#[test]
+fn nothing_is_finished_while_a_blue_uses_what_was_live_in_the_fixed_stack() {
+    let mut world = World::new();
+    update(&mut world, "b1").unwrap();
+    let orders = world.blue("orders", "o1", &["billing"]);
+    world.live("billing", "b2", &[]);
+    let refused = update(&mut world, "b3").unwrap_err();
+    assert!(matches!(&refused, Refusal::Held { by, .. } if *by == [orders]), "{refused:?}");
 }
 
 #[test]

@@ -62,15 +62,19 @@ impl Stage {
         (is_promoting && at < barrier.until).then_some(barrier)
     }
 
-    /// The blues that reach the live version of `of`'s service: a promotion of `of` that changes that stack waits for
-    /// them.
+    /// The blues that reach the live version of `of`'s service, or one in its stack with a fixed name, whether that is
+    /// live or was before: a promotion of `of` that changes these stacks waits for them.
     #[must_use]
     pub fn holders(&self, of: &VersionRef) -> Vec<VersionRef> {
         let Some(live) = self.live(&of.service) else {
             return Vec::new();
         };
-        let live = VersionRef { service: of.service.clone(), version: live.id.clone() };
+        let changes = |reached: &VersionRef| {
+            let in_a_fixed_stack =
+                || self.version(reached).is_some_and(|version| version.stack.name != reached.stack_name(&self.name));
+            reached.service == of.service && (reached.version == live.id || in_a_fixed_stack())
+        };
         let blues = self.all_versions().filter(|(blue, version)| version.state.is_on_its_way() && blue != of);
-        blues.map(|(blue, _)| blue).filter(|blue| self.closure_of(blue).contains(&live)).collect()
+        blues.map(|(blue, _)| blue).filter(|blue| self.closure_of(blue).iter().any(changes)).collect()
     }
 }

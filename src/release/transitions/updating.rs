@@ -4,9 +4,9 @@
 use super::begin_blue::given_up;
 use super::promotion::Promotion;
 use super::testing::wrong;
-use crate::release::names::{ServiceName, VersionRef};
+use crate::release::names::{ServiceName, VersionId, VersionRef};
 use crate::release::refusal::Refusal;
-use crate::release::stage::{Green, Outputs, Service, StackRef, Stage, State, Updating};
+use crate::release::stage::{Green, Outputs, Service, StackRef, Stage, State, Updating, Version};
 
 /// The stack with the fixed name, as it is after the update.
 #[derive(Clone, Debug)]
@@ -82,28 +82,33 @@ impl Stage {
         }
         self.refuse_events_for(of, &updated.stack.name)?;
         self.refuse_if_outrun(of, terms)?;
-        let replaced = self.live(&of.service).filter(|live| live.stack.name == updated.stack.name);
-        let replaced = replaced.map(|live| live.id.clone());
         self.make_live(of, terms.keep);
-        if let Some(service) = self.services.get_mut(&of.service) {
-            service.updating = None;
-            let Service { previous, versions, .. } = service;
-            // Whatever was kept in this stack has been overwritten.
-            previous.retain(|kept| versions.get(kept).is_some_and(|kept| kept.stack.name != updated.stack.name));
-            if let Some(replaced) = replaced {
-                versions.remove(&replaced);
-            }
-        }
+        let inherited = self.forget_overwritten(of, &updated.stack.name);
         self.end_reservations(of);
         self.lower_barrier(of, terms.at)?;
         let version = self.version_mut(of)?;
-        version.leftover = Some(std::mem::replace(&mut version.stack, updated.stack.clone()));
+        version.leftovers = inherited;
+        version.leftovers.push(std::mem::replace(&mut version.stack, updated.stack.clone()));
         version.outputs.clone_from(&updated.outputs);
         version.green = version.green.map(|_| Green::On);
         version.promoted_at = Some(terms.at);
         let who = version.execution.execution_id.clone();
         self.note(terms.at, of, format!("went live in {}", updated.stack.name), who);
         Ok(())
+    }
+
+    /// Forgets the versions whose stack has become this one's, live before or kept. Tells what they still leave over.
+    fn forget_overwritten(&mut self, of: &VersionRef, stack: &str) -> Vec<StackRef> {
+        let Some(service) = self.services.get_mut(&of.service) else {
+            return Vec::new();
+        };
+        service.updating = None;
+        let overwritten = |id: &VersionId, version: &Version| *id != of.version && version.stack.name == stack;
+        let gone: Vec<Version> =
+            service.versions.extract_if(.., |id, version| overwritten(id, version)).map(|(_, gone)| gone).collect();
+        let Service { previous, versions, .. } = service;
+        previous.retain(|kept| versions.contains_key(kept));
+        gone.into_iter().flat_map(|gone| gone.leftovers).collect()
     }
 
     /// Somebody may have taken the events from the fixed stack meanwhile, to give them to another.
@@ -120,20 +125,21 @@ impl Stage {
         Err(Refusal::SecondSubscriber { of: of.clone(), other: other.or_else(live).unwrap_or_else(|| of.clone()) })
     }
 
-    /// Every stack that was left over by an update, with the version that it belonged to.
+    /// Every stack that was left over by an update. Names of stacks are never used again, so a name is enough to tell one.
     #[must_use]
-    pub fn leftovers(&self) -> Vec<(VersionRef, StackRef)> {
-        let left = |(of, version): (VersionRef, &crate::release::Version)| Some((of, version.leftover.clone()?));
-        self.all_versions().filter_map(left).collect()
+    pub fn leftovers(&self) -> Vec<StackRef> {
+        self.all_versions().flat_map(|(_, version)| version.leftovers.clone()).collect()
     }
 
     /// Forgets a stack that was left over and is gone.
     ///
     /// # Errors
     /// Never; it answers as every transition does.
-    pub fn forget_leftover(&mut self, of: &VersionRef) -> Result<(), Refusal> {
-        if let Ok(version) = self.version_mut(of) {
-            version.leftover = None;
+    pub fn forget_leftover(&mut self, stack: &str) -> Result<(), Refusal> {
+        for service in self.services.values_mut() {
+            for version in service.versions.values_mut() {
+                version.leftovers.retain(|left| left.name != stack);
+            }
         }
         Ok(())
     }

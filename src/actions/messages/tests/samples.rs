@@ -232,7 +232,7 @@ pub(super) fn version() -> Version {
         ordinal: 7,
         state: State::Blue,
         stack: StackRef { name: "test-orders-v7-3f2a9c1e".to_owned(), id: None, changed_at: None },
-        leftover: None,
+        leftovers: Vec::new(),
         outputs: Outputs::new(),
         wiring: [("billing".parse().unwrap(), wire)].into(),
         view: BTreeMap::new(),
