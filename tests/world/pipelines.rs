@@ -96,7 +96,7 @@ impl PipelineOptions {
 impl World {
     /// Creates a pipeline of this name whose executions run side by side, unless the options say otherwise.
     ///
-    /// A new pipeline starts by itself. That execution fails where no source was pushed before; it is waited for, so that
+    /// A new pipeline starts by itself, unless the world says otherwise. That execution fails where no source was pushed before; it is waited for, so that
     /// it does not find what is pushed next.
     pub async fn create_pipeline(&self, name: &str, options: &PipelineOptions) {
         self.try_create_pipeline(name, options).await.expect("the pipeline is created");
@@ -110,8 +110,9 @@ impl World {
     async fn is_seeking_its_source(&self, pipeline: &str) -> bool {
         let listed = self.codepipeline().list_pipeline_executions().pipeline_name(pipeline).send().await;
         let listed = listed.expect("the pipeline is known");
-        let first = listed.pipeline_execution_summaries().last().expect("a new pipeline starts by itself");
-        first.status == Some(PipelineExecutionStatus::InProgress) && first.source_revisions().is_empty()
+        let in_progress = |status| status == Some(PipelineExecutionStatus::InProgress);
+        let first = listed.pipeline_execution_summaries().last();
+        first.is_some_and(|first| in_progress(first.status.clone()) && first.source_revisions().is_empty())
     }
 
     /// The same, or why CodePipeline does not take it.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::{Stack, StackStatus};
+use aws_sdk_cloudformation::types::{AccountLimit, Stack, StackStatus};
 
 use super::id_of;
 use super::status::{Standing, standing};
@@ -61,12 +61,16 @@ pub(super) async fn limit(client: &Client) -> Result<Option<usize>, Fault> {
     let mut pages = client.describe_account_limits().into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| fault("ask how many stacks this account may have", &error))?;
-        let limit = page.account_limits().iter().find(|limit| limit.name() == Some(STACK_LIMIT));
-        if let Some(most) = limit.and_then(|limit| limit.value()) {
-            return Ok(usize::try_from(most).ok());
+        if let Some(most) = stack_limit(page.account_limits()) {
+            return Ok(Some(most));
         }
     }
     Ok(None)
+}
+
+fn stack_limit(limits: &[AccountLimit]) -> Option<usize> {
+    let limit = limits.iter().find(|limit| limit.name() == Some(STACK_LIMIT))?;
+    usize::try_from(limit.value()?).ok()
 }
 
 #[cfg(test)]
@@ -103,6 +107,13 @@ mod tests {
             assert_eq!((found.made_at, found.doing.as_deref()), (Some(1_000), doing));
             assert_eq!((found.stack.name.as_str(), found.stack.id.as_deref()), ("test-orders-v1", Some("arn:1")));
         }
+    }
+
+    #[test]
+    fn of_the_accounts_limits_the_one_on_stacks_is_read() {
+        let limit = |name: &str, value| AccountLimit::builder().name(name).value(value).build();
+        assert_eq!(stack_limit(&[limit("StackOutputsLimit", 200), limit("StackLimit", 2_000)]), Some(2_000));
+        assert_eq!(stack_limit(&[limit("StackOutputsLimit", 200)]), None);
     }
 
     #[test]
