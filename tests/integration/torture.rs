@@ -134,7 +134,10 @@ fn tell(known: &Known<'_>, (runs, actions): (&Runs, &Actions), took: Duration) {
         "torture: runs: {passed} passed, {failed} failed, {stopped} stopped, {invalid} disturbed; {answers} answers checked"
     );
     println!("torture: {} promotions, refused {:?}", actions.promoted, actions.refusals);
-    println!("torture: {} switch backs, {} had nothing to switch to", done.switched_back, done.nothing_kept);
+    println!(
+        "torture: {} switch backs, {} had nothing to switch to, {} were overtaken",
+        done.switched_back, done.nothing_kept, done.overtaken
+    );
     println!(
         "torture: {stacks} stacks made, {retired} versions retired, {documents} documents, {:.0} s",
         took.as_secs_f64()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_codepipeline::types::PipelineExecutionStatus;
 
-use bluestage::release::Green;
+use bluestage::release::{Green, Stage};
 
 use super::Findings;
 use super::plan::{Deed, Plan, Release};
@@ -29,6 +29,8 @@ pub(super) struct Done {
     pub(super) switched_back: usize,
     /// Switch backs of services that kept nothing.
     pub(super) nothing_kept: usize,
+    /// Switch backs that a promotion had overtaken when they were written.
+    pub(super) overtaken: usize,
     /// The workers that were told to end.
     replaced: Vec<Process>,
 }
@@ -109,10 +111,18 @@ async fn switch_back(world: &World, drawn: usize, done: &mut Done) -> Result<(),
         done.switched_back += 1; // Its events may follow later: a promotion may be handing them over just now.
     } else if told.contains("is not kept") || told.contains("no previous version") {
         done.nothing_kept += 1; // A promotion came first.
+    } else if told.contains("has gone live since that was asked for") && went_live_since(world, &stage, service).await {
+        done.overtaken += 1;
     } else {
         return Err(format!("{service} could not be switched back: {told}"));
     }
     Ok(())
+}
+
+/// Whether another version of the service is live now than then.
+async fn went_live_since(world: &World, then: &Stage, service: &str) -> bool {
+    let live = |stage: &Stage| stage.services.iter().find(|(name, _)| name.as_str() == service)?.1.live.clone();
+    live(&world.stage().await) != live(then)
 }
 
 /// Waits until every execution has ended, also those that promotions have started, the sweep has nothing to do, and
