@@ -64,7 +64,7 @@ fn a_version_that_was_kept_in_the_fixed_stack_is_no_more_once_that_is_updated() 
     let between = world.live("billing", "b2", &[]);
     update(&mut world, "b3").unwrap();
     assert_eq!(world.stage.version(&kept), None);
-    assert_eq!(world.stage.services[&between.service].previous, [between.version.clone()]);
+    assert_eq!(world.stage.services[&between.service].previous, std::slice::from_ref(&between.version));
     assert_eq!(left_over(&world).len(), 2);
 }
 
