@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Bench, LONG, Memory, quick};
-use crate::clock::Clock;
-use crate::ports::{Here, RunRecord, RunStatus, TestRuns};
+use crate::{Bench, LONG, Memory, quick};
+use bluestage::clock::Clock;
+use bluestage::ports::{Here, RunRecord, RunStatus, TestRuns};
 
 /// The beats of these records.
 fn beats(records: &[RunRecord]) -> Vec<u64> {
