@@ -49,7 +49,8 @@ impl Secrets {
     /// How much at the end of `text` may be the beginning of a secret.
     fn unsettled(&self, text: &[u8]) -> usize {
         let longest = self.values.iter().map(String::len).max().unwrap_or_default().saturating_sub(1);
-        let begins = |end: &[u8]| self.values.iter().any(|value| value.len() > end.len() && value.as_bytes().starts_with(end));
+        let begins =
+            |end: &[u8]| self.values.iter().any(|value| value.len() > end.len() && value.as_bytes().starts_with(end));
         (1..=longest.min(text.len())).rev().find(|length| begins(&text[text.len() - length..])).unwrap_or_default()
     }
 }

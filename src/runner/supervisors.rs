@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitOptions, geteuid, getpid, getsid, set_child_subreaper, set_dumpable_behavior, waitpid,
+    DumpableBehavior, Pid, Signal, WaitOptions, geteuid, getpid, getsid, set_child_subreaper, set_dumpable_behavior,
+    waitpid,
 };
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tracing::warn;

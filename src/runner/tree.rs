@@ -14,6 +14,8 @@ pub(super) struct Process {
     group: i32,
     pub(super) session: i32,
     pub(super) threads: u64,
+    /// It is stopped, or dead and not yet buried.
+    pub(super) is_still: bool,
 }
 
 /// Everything that descends from `root`, without it. What is forked while this looks may be missing: whoever needs to
@@ -78,6 +80,7 @@ fn parse(number: i32, stat: &str) -> Option<Process> {
         group: field(2)?,
         session: field(3)?,
         threads: field(17)?.try_into().ok()?,
+        is_still: fields.first().is_some_and(|state| ["T", "t", "X", "Z"].contains(state)),
     })
 }
 

@@ -36,11 +36,8 @@ impl MemoryRoles {
         }
         self.sessions.lock().unwrap().push(session.clone());
         let of = |what: &str| format!("{what} of {}", session.name).into();
-        let credentials = Credentials {
-            access_key_id: of("id"),
-            secret_access_key: of("key"),
-            session_token: Some(of("token")),
-        };
+        let credentials =
+            Credentials { access_key_id: of("id"), secret_access_key: of("key"), session_token: Some(of("token")) };
         Ok(RoleCredentials { credentials, region: Some("eu-central-1".to_owned()) })
     }
 }

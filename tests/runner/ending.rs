@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::{Bench, LONG, Memory, quick, read};
-use bluestage::clock::Clock;
 use bluestage::ports::{Here, RunStatus, Start, TestRuns, Totals};
 
 #[tokio::test]

@@ -60,8 +60,9 @@ async fn a_daemon_that_ignores_every_request_ends_at_the_time_limit() {
 async fn a_command_that_forks_for_ever_is_ended_with_all_its_processes() {
     let limits = bluestage::runner::Limits { processes: 60, ..Default::default() };
     let bench = Bench::limited(limits);
-    // It ends by itself should nobody end it: its file goes with its home.
-    let command = "touch $HOME/go; bomb() { [ -e $HOME/go ] || exit; bomb & bomb & wait; }; bomb";
+    // It ends by itself should nobody end it.
+    let command =
+        "touch $HOME/go; (sleep 3; rm $HOME/go) & bomb() { [ -e $HOME/go ] || exit; bomb & bomb & wait; }; bomb";
     let spec = bench.spec("bomb", command);
     let home = spec.home.path().display().to_string();
     let end = bench.run(spec).await;
@@ -74,13 +75,27 @@ async fn a_command_that_forks_for_ever_is_ended_with_all_its_processes() {
 async fn a_command_that_forks_into_ever_new_sessions_is_ended_too() {
     let limits = bluestage::runner::Limits { processes: 60, ..Default::default() };
     let bench = Bench::limited(limits);
-    let command = "touch $HOME/go; cat > b.sh <<'B'\n[ -e $HOME/go ] || exit\nsetsid sh b.sh &\nsetsid sh b.sh &\nsleep 9\nB\nsh b.sh";
-    let spec = bench.spec("hydra", command);
+    let spec = bench.spec("hydra", HYDRA);
     let home = spec.home.path().display().to_string();
+    end_by_itself(&home);
     let end = bench.run(spec).await;
     assert_eq!(end.overrun, Some(Overrun::Processes { most: 60 }), "{end:?}");
     assert!(processes_in(&home).is_empty());
     bench.is_clean();
+}
+
+/// Each process starts two more, in sessions of their own.
+const HYDRA: &str =
+    "touch go; printf '[ -e go ] || exit\nsetsid sh b.sh &\nsetsid sh b.sh &\nsleep 9\n' > b.sh; sh b.sh";
+
+/// Should nobody end them: without this file they end by themselves.
+fn end_by_itself(home: &str) {
+    let go = format!("{home}/work/go");
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(5));
+        // Mostly it is gone by then, with its home.
+        let _ = fs::remove_file(go);
+    });
 }
 
 /// Processes that work in this directory.
@@ -102,7 +117,7 @@ async fn the_workers_environment_and_memory_cannot_be_read() {
     let command = format!(
         "supervisor=$(cut -d' ' -f4 /proc/$$/stat); echo $supervisor; for of in {worker} $supervisor; do \
          for file in environ mem maps; do cat /proc/$of/$file >/dev/null 2>&1 && echo can read $of $file; done; \
-         ls /proc/$of/fd >/dev/null 2>&1 && echo can list $of; readlink /proc/$of/exe && echo can see $of; done; true"
+         readlink /proc/$of/exe && echo can see $of; readlink /proc/$of/fd/0 && echo can see files of $of; done; true"
     );
     let end = bench.run(bench.spec("reader", &command)).await;
     assert_eq!(end.tail.lines().count(), 1, "{}", end.tail);
@@ -160,7 +175,8 @@ async fn what_the_operator_opens_is_open() {
         fs::write(directory.join("a"), "in it\n").unwrap();
     }
     let command = format!("cat {0}/a; echo x > {0}/b; cat {1}/a; echo y > {1}/b", read.display(), write.display());
-    let bench = Bench::of(Settings { read: vec![read.clone()], write: vec![write.clone()], ..settings() }, Memory::default());
+    let bench =
+        Bench::of(Settings { read: vec![read.clone()], write: vec![write.clone()], ..settings() }, Memory::default());
     let end = bench.run(bench.spec("guest", &command)).await;
     assert_eq!(end.tail.matches("in it").count(), 2, "{end:?}");
     assert_eq!(fs::read_to_string(write.join("b")).unwrap(), "y\n");
@@ -246,7 +262,8 @@ async fn what_a_run_leaves_whose_supervisor_was_killed_is_ended_by_the_worker() 
         }
     };
     let shell = parent_of(daemon);
-    let supervisor = if shell == std::process::id() { panic!("it has no supervisor") } else { session_root(daemon, shell) };
+    let supervisor =
+        if shell == std::process::id() { panic!("it has no supervisor") } else { session_root(daemon, shell) };
     let killed = Command::new("kill").args(["-KILL", &supervisor.to_string()]).status();
     assert!(killed.unwrap().success());
     let end = bench.end_of(&run).await;

@@ -137,9 +137,7 @@ impl<'a> Given<'a> {
         match self.optional(name) {
             None => Ok(None),
             Some(arn) if arn.starts_with("arn:") && arn.contains(":role/") => Ok(Some(arn.to_owned())),
-            Some(other) => {
-                Err(PropertyError::new(name, format!("is \"{other}\", but must be the ARN of an IAM role")))
-            }
+            Some(other) => Err(PropertyError::new(name, format!("is \"{other}\", but must be the ARN of an IAM role"))),
         }
     }
 

@@ -8,10 +8,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
 use rustix::fs::Mode;
+use rustix::io::Errno;
 use rustix::process::{
-    DumpableBehavior, Pid, Resource, Rlimit, Signal, getrlimit, nice, set_dumpable_behavior,
-    set_parent_process_death_signal, setrlimit, umask,
+    DumpableBehavior, Pid, Resource, Rlimit, Signal, geteuid, getrlimit, set_dumpable_behavior,
+    set_parent_process_death_signal, setpriority_process, setrlimit, setsid, umask,
 };
+use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 
 use super::super::order::Order;
 use super::files;
@@ -28,6 +30,16 @@ const FIRST_TO_GO: &str = "1000";
 /// Tests get what of the processor the worker and the supervisors leave: about a tenth, when both want it.
 const NICER: i32 = 10;
 
+/// What root may still do: to files as it likes, serve on small ports, become somebody else.
+const KEPT: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::NET_BIND_SERVICE)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETUID);
+
 /// Files are for the user to write and for everyone to read, as nearly everywhere; nobody else can enter the home.
 const MASK: Mode = Mode::WGRP.union(Mode::WOTH);
 
@@ -43,7 +55,6 @@ pub(super) fn start(order: &Order) -> io::Result<Pid> {
         .current_dir(&order.work)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .process_group(0)
         .spawn()?;
     if let Some(mut orders) = step.stdin.take() {
         orders.write_all(&serde_json::to_vec(order)?)?;
@@ -73,19 +84,43 @@ pub fn become_command() -> ExitCode {
 }
 
 fn prepared() -> io::Result<Command> {
+    setsid()?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let order: Order = serde_json::from_reader(io::stdin())?;
     limit(&order)?;
     umask(MASK);
-    nice(NICER)?;
-    // It can be missing where /proc is not complete; then the kernel chooses by size.
-    let _ = fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
+    step_back()?;
+    drop_capabilities()?;
     files::confine(&order).map_err(io::Error::other)?;
     let printed = io::stderr().as_fd().try_clone_to_owned()?;
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(&order.command).env_clear().envs(order.environment).stdin(Stdio::null()).stdout(printed);
     Ok(command)
+}
+
+/// Lets the worker go first. What is in `/proc` can be missing; then the kernel chooses by size, and among sessions alike.
+fn step_back() -> io::Result<()> {
+    setpriority_process(None, NICER)?;
+    let _ = fs::write("/proc/self/autogroup", NICER.to_string());
+    let _ = fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
+    Ok(())
+}
+
+/// Takes from root what reaches beyond a run: other processes' memory, devices, mounts, the kernel itself. Nobody else
+/// has any of it.
+fn drop_capabilities() -> io::Result<()> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    for capability in CapabilitySet::all().difference(KEPT).iter() {
+        match remove_capability_from_bounding_set(capability) {
+            // The kernel does not know it.
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// The limits that the kernel counts by process or by user. It counts the whole memory and the whole disk for nobody

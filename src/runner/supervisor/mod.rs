@@ -10,6 +10,7 @@ mod command;
 mod files;
 mod watch;
 
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,10 +18,11 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, set_dumpable_behavior, setsid,
-    wait,
+    DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, set_dumpable_behavior,
+    setpriority_process, setsid, wait,
 };
 
+use self::watch::Watch;
 use super::order::{END, Ended, Order, Report};
 use super::tree;
 use crate::ports::Overrun;
@@ -28,12 +30,22 @@ use crate::ports::Overrun;
 pub use self::command::become_command;
 pub use self::files::enforced;
 
-/// How often a run's processes and memory are looked at: a command that forks for ever makes a few thousand processes in
-/// this time.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often the number of the machine's processes is asked for: a command that forks for ever makes about a hundred in
+/// this time, and they all want the processor.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// The pause before those are killed again that were forked meanwhile.
-const AGAIN: Duration = Duration::from_millis(10);
+const AGAIN: Duration = Duration::from_millis(1);
+
+/// The first of all niceness.
+const FIRST: i32 = -20;
+
+/// More processes than these are stopped before they are killed: what is stopped does not fork, and leaves the processor
+/// to whoever kills it.
+const MANY: usize = 30;
+
+/// How often they are stopped at most, before they are killed all the same: one that the kernel holds does not stop.
+const STOPS: u32 = 20;
 
 /// What happens while a command runs.
 enum Event {
@@ -64,6 +76,7 @@ pub fn supervise() -> ExitCode {
 fn follow_order() -> io::Result<()> {
     setsid()?;
     set_child_subreaper(Some(getpid()))?;
+    go_first();
     // It knows the secrets of the run, and can end it: no process of the same user may look into it.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let mut orders = BufReader::new(io::stdin());
@@ -82,6 +95,13 @@ fn follow_order() -> io::Result<()> {
     Ok(())
 }
 
+/// Where this is root, it gets the processor before the run: whoever forks into ever new sessions, each of which the kernel
+/// gives an equal share, would else outrun it. Another user may not, and has `RLIMIT_NPROC`, which root has not.
+fn go_first() {
+    let _ = setpriority_process(None, FIRST);
+    let _ = fs::write("/proc/self/autogroup", FIRST.to_string());
+}
+
 /// Tells the worker, if there still is one: if there is none, nobody misses it.
 fn tell(report: &Report) {
     if let Ok(text) = serde_json::to_string(report) {
@@ -93,8 +113,9 @@ fn tell(report: &Report) {
 fn follow(order: &Order, inbox: &Receiver<Event>) -> Ended {
     let mut ended = Ended::default();
     let mut asked = false;
+    let mut watch = Watch::new(order.limits);
     loop {
-        match inbox.recv_timeout(LOOK) {
+        match inbox.recv_timeout(GLANCE) {
             Ok(Event::End) => {
                 asked = true;
                 tree::signal(&tree::descendants(getpid()), Signal::TERM);
@@ -113,7 +134,7 @@ fn follow(order: &Order, inbox: &Receiver<Event>) -> Ended {
                 break;
             }
             Err(_) => {
-                ended.overrun = watch::look(&order.limits);
+                ended.overrun = watch.look();
                 if ended.overrun.is_some() {
                     break;
                 }
@@ -125,6 +146,7 @@ fn follow(order: &Order, inbox: &Receiver<Event>) -> Ended {
 
 /// Kills until nobody is left: what was forked while the others were killed is killed the next time.
 fn kill_all(inbox: &Receiver<Event>, mut ended: Ended) -> Ended {
+    freeze();
     loop {
         tree::signal(&tree::descendants(getpid()), Signal::KILL);
         match inbox.recv_timeout(AGAIN) {
@@ -134,6 +156,21 @@ fn kill_all(inbox: &Receiver<Event>, mut ended: Ended) -> Ended {
             }
             Ok(Event::End | Event::Kill | Event::Overrun(_)) | Err(_) => {}
         }
+    }
+}
+
+/// Stops everybody, until nobody is found who goes on.
+fn freeze() {
+    for _ in 0..STOPS {
+        let mut going_on = tree::descendants(getpid());
+        if going_on.len() < MANY {
+            return;
+        }
+        going_on.retain(|process| !process.is_still);
+        if going_on.is_empty() {
+            return;
+        }
+        tree::signal(&going_on, Signal::STOP);
     }
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use rustix::fs::statvfs;
 use rustix::param::page_size;
 use rustix::process::getpid;
+use rustix::system::sysinfo;
 
 use super::super::order::Order;
 use super::super::tree::{self, Process};
@@ -37,8 +38,38 @@ const ENTRY: u64 = 1 << 10;
 /// The kernel's unit of `st_blocks`, on every file system.
 const BLOCK: u64 = 512;
 
-/// Whether the run has too many processes or too much memory.
-pub(super) fn look(limits: &Limits) -> Option<Overrun> {
+/// How often a run's processes and memory are looked at, counted in glances: five times a second.
+const GLANCES: u32 = 10;
+
+/// When so many processes more are on the machine, they are looked at before that.
+const GROWTH: u16 = 30;
+
+/// Watches a run's processes and memory. Looking costs as much as there are processes, so mostly it only glances at
+/// their number, which one call tells.
+pub(super) struct Watch {
+    limits: Limits,
+    glances: u32,
+    seen: u16,
+}
+
+impl Watch {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, glances: 0, seen: sysinfo().procs }
+    }
+
+    /// Whether the run has too many processes or too much memory, as far as that can be seen now.
+    pub(super) fn look(&mut self) -> Option<Overrun> {
+        let now = sysinfo().procs;
+        self.glances += 1;
+        if self.glances < GLANCES && now.saturating_sub(self.seen) < GROWTH {
+            return None;
+        }
+        (self.glances, self.seen) = (0, now);
+        exceeded(&self.limits)
+    }
+}
+
+fn exceeded(limits: &Limits) -> Option<Overrun> {
     let processes = tree::descendants(getpid());
     let threads: u64 = processes.iter().map(|process| process.threads).sum();
     if threads > limits.processes {

@@ -6,7 +6,7 @@ use crate::actions::messages::{deleted_from_outside, stack_in_progress};
 use crate::actions::properties::PropertyError;
 use crate::actions::stop::Stop;
 use crate::ports::{
-    ActionKind, ArtifactFault, FailedResource, FailedTest, Fault, Job, JobId, PipelineContext, Overrun, RunEnd, Totals,
+    ActionKind, ArtifactFault, FailedResource, FailedTest, Fault, Job, JobId, Overrun, PipelineContext, RunEnd, Totals,
 };
 use crate::release::reach::Pin;
 use crate::release::{
