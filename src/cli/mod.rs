@@ -34,7 +34,7 @@ struct Flags {
 #[derive(Subcommand)]
 enum Verb {
     #[command(flatten)]
-    Told(Told),
+    Told(Box<Told>),
     /// Supervise one test command; the worker starts it, and tells it what to do through a pipe
     #[command(hide = true)]
     RunSupervisor,
@@ -88,7 +88,7 @@ pub fn run() -> ExitCode {
         Verb::RunCommand => runner::become_command(),
         Verb::Told(verb) => {
             telemetry::start(&flags.telemetry);
-            ExitCode::from(serve(verb) as u8)
+            ExitCode::from(serve(*verb) as u8)
         }
     }
 }

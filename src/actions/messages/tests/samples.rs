@@ -196,6 +196,15 @@ pub(super) fn faults() -> [Fault; 3] {
 }
 
 /// Every stop but the refusals.
+fn role_denied() -> Stop {
+    Stop::RoleDenied {
+        role_arn: "arn:aws:iam::1:role/orders-tests".to_owned(),
+        detail: "AccessDenied: User: arn:aws:sts::1:assumed-role/worker/i-1 is not authorized to perform: \
+                 sts:TagSession on resource: arn:aws:iam::1:role/orders-tests"
+            .to_owned(),
+    }
+}
+
 pub(super) fn stops() -> Vec<Stop> {
     let mut stops = vec![
         Stop::Property(PropertyError::new("TemplatePath", "is missing")),
@@ -224,12 +233,7 @@ pub(super) fn stops() -> Vec<Stop> {
         Stop::NotDrained { going: vec![orders(), of("mail", "v2-5c5c5c5c")], failed: vec![] },
         Stop::NotDrained { going: vec![], failed: vec![orders()] },
         Stop::NotDrained { going: vec![orders()], failed: vec![of("mail", "v2-5c5c5c5c")] },
-        Stop::RoleDenied {
-            role_arn: "arn:aws:iam::1:role/orders-tests".to_owned(),
-            detail: "AccessDenied: User: arn:aws:sts::1:assumed-role/worker/i-1 is not authorized to perform: \
-                     sts:TagSession on resource: arn:aws:iam::1:role/orders-tests"
-                .to_owned(),
-        },
+        role_denied(),
         Stop::RunsInvalid { changed: vec!["stack/x (last changed at noon, before the tests at eleven)".to_owned()] },
         Stop::Contended(test_stage()),
         Stop::UnreadableToken,
