@@ -17,7 +17,7 @@ async fn a_run_that_fills_the_disk_is_ended_with_a_clear_reason() {
 #[tokio::test]
 async fn files_without_content_take_disk_too() {
     let bench = Bench::limited(Limits { disk_mib: 2, ..Limits::default() });
-    let command = "i=0; while :; do touch $TMPDIR/$i $HOME/$i $HOME/.$i; i=$((i+1)); done";
+    let command = "i=0; while [ $i -lt 5000 ]; do : > $TMPDIR/$i; i=$((i+1)); done; sleep 60";
     let end = bench.run(bench.spec("crumbs", command)).await;
     assert_eq!(end.overrun, Some(Overrun::Disk { mib: 2 }), "{end:?}");
     bench.is_clean();
