@@ -24,6 +24,7 @@ mod sweep;
 mod switch_back;
 mod tags;
 mod template;
+mod test_role;
 mod tests_environment;
 mod token;
 mod unwanted_runs;

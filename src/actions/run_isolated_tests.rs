@@ -9,11 +9,11 @@ use std::time::Duration;
 use super::properties::RunIsolatedTests;
 use super::resolve::Sources;
 use super::stop::{FailedRun, Stop};
-use super::tests_environment::Subject;
+use super::tests_environment::{Subject, Variables};
 use super::token::CarriedRun;
-use super::values::Value;
+use super::values::Variable;
 use super::workspace::Workspace;
-use super::{Turn, honesty, messages};
+use super::{Turn, honesty, messages, test_role};
 use crate::ports::{Done, Here, RunEnd, RunSpec, RunStatus, Start, Text, Verdict};
 use crate::release::{Refusal, RunId, SeenStacks, Stage, Version, VersionRef};
 
@@ -127,6 +127,7 @@ async fn prepare(turn: &Turn<'_>, properties: &RunIsolatedTests, subject: &Subje
     let mut workspace = Workspace::new(turn.ports, turn.job)?;
     let sources = Sources { property: "EnvironmentVariables", stage: subject.stage, version: subject.version };
     let own = own_variables(&sources, &mut workspace, &properties.environment).await?;
+    let role = test_role::variables(turn, properties, subject).await?;
     let source = turn.job.inputs.first().ok_or_else(messages::no_input_artifact)?;
     let work = workspace.directory(source).await?;
     let home = workspace.into_home();
@@ -134,7 +135,8 @@ async fn prepare(turn: &Turn<'_>, properties: &RunIsolatedTests, subject: &Subje
     let view = subject.view();
     tokio::fs::write(&view_file, serde_json::Value::Object(view.clone()).to_string()).await?;
     let mut environment = subject.variables(&view_file);
-    environment.extend(own);
+    environment.extend(role.plain);
+    environment.extend(own.plain);
     Ok(RunSpec {
         stage: properties.stage.clone(),
         run: subject.run.clone(),
@@ -142,6 +144,7 @@ async fn prepare(turn: &Turn<'_>, properties: &RunIsolatedTests, subject: &Subje
         work,
         command: properties.command.clone(),
         environment,
+        secrets: role.secret.into_iter().chain(own.secret).collect(),
         reports: properties.reports.clone(),
         time_limit: turn.time_left(),
         certificate: view,
@@ -152,11 +155,15 @@ async fn prepare(turn: &Turn<'_>, properties: &RunIsolatedTests, subject: &Subje
 async fn own_variables(
     sources: &Sources<'_>,
     workspace: &mut Workspace<'_>,
-    given: &[(String, Value)],
-) -> Result<Vec<(String, String)>, Stop> {
-    let mut own = Vec::new();
-    for (name, value) in given {
-        own.push((name.clone(), sources.text(workspace, name, value).await?));
+    given: &[Variable],
+) -> Result<Variables, Stop> {
+    let mut own = Variables::default();
+    for Variable { name, value, secret } in given {
+        let text = sources.text(workspace, name, value).await?;
+        match secret {
+            false => own.plain.push((name.clone(), text)),
+            true => own.secret.push((name.clone(), text.into())),
+        }
     }
     Ok(own)
 }

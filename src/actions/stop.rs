@@ -32,6 +32,13 @@ pub(crate) enum Stop {
         /// Those whose pipeline execution has failed, and that are kept to be retried.
         failed: Vec<VersionRef>,
     },
+    /// The worker may not play the role of the tests.
+    RoleDenied {
+        /// The role.
+        role_arn: String,
+        /// What STS says.
+        detail: String,
+    },
     /// Something outside kept changing stacks under the tests.
     RunsInvalid {
         /// Each stack that was changed, with what it was found like.
@@ -91,6 +98,7 @@ impl Stop {
             | Self::StackFailed { .. }
             | Self::TestsFailed(_)
             | Self::NotDrained { .. }
+            | Self::RoleDenied { .. }
             | Self::RunsInvalid { .. }
             | Self::DeadlinePassed { .. }
             | Self::RunsLost { .. }

@@ -2,9 +2,19 @@
 
 use std::path::Path;
 
+use secrecy::SecretString;
 use serde_json::{Map, Value as Json, json};
 
 use crate::release::{RunId, ServiceName, Stage, Version, VersionRef};
+
+/// Variables for the tests.
+#[derive(Debug, Default)]
+pub(super) struct Variables {
+    /// Those that may be seen.
+    pub(super) plain: Vec<(String, String)>,
+    /// Those whose values are hidden in everything that is kept of the run.
+    pub(super) secret: Vec<(String, SecretString)>,
+}
 
 /// The version under test and what surrounds it.
 pub(super) struct Subject<'a> {

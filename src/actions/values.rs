@@ -60,8 +60,17 @@ pub(super) fn parse_parameters(property: &str, text: &str) -> Result<BTreeMap<St
     members.into_iter().map(|(name, value)| Ok((name.clone(), parse_value(property, &name, value)?))).collect()
 }
 
+/// A variable that the pipeline's author gives the tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) value: Value,
+    /// Its value is hidden in everything that is kept of the run.
+    pub(super) secret: bool,
+}
+
 /// A JSON array of `{"name", "value", "type"}`, as the `CodeBuild` action has it: environment variables.
-pub(super) fn parse_environment(property: &str, text: &str) -> Result<Vec<(String, Value)>, PropertyError> {
+pub(super) fn parse_environment(property: &str, text: &str) -> Result<Vec<Variable>, PropertyError> {
     let json: Json = serde_json::from_str(text).map_err(|error| not_json(property, &error))?;
     let Json::Array(entries) = json else {
         return Err(PropertyError::new(property, "must be a JSON array of {\"name\", \"value\"} objects"));
@@ -69,7 +78,7 @@ pub(super) fn parse_environment(property: &str, text: &str) -> Result<Vec<(Strin
     entries.into_iter().map(|entry| parse_variable(property, entry)).collect()
 }
 
-fn parse_variable(property: &str, entry: Json) -> Result<(String, Value), PropertyError> {
+fn parse_variable(property: &str, entry: Json) -> Result<Variable, PropertyError> {
     let wrong = |why: String| PropertyError::new(property, why);
     let Json::Object(mut entry) = entry else {
         return Err(wrong(format!("holds {entry}, but each entry must be an object with a name and a value")));
@@ -85,18 +94,19 @@ fn parse_variable(property: &str, entry: Json) -> Result<(String, Value), Proper
         return Err(wrong(format!("sets {name}, but names that start with BLUESTAGE_ are bluestage's own")));
     }
     let value = entry.remove("value").ok_or_else(|| wrong(format!("gives {name} no value")))?;
-    match entry.remove("type") {
-        None => {}
-        Some(Json::String(kind)) if kind == "PLAINTEXT" => {}
+    let secret = match entry.remove("type") {
+        None => false,
+        Some(Json::String(kind)) if kind == "PLAINTEXT" => false,
+        Some(Json::String(kind)) if kind == "SECRET" => true,
         Some(kind) => {
-            let why = format!("gives {name} the type {kind}, but only PLAINTEXT is offered yet");
+            let why = format!("gives {name} the type {kind}, but only PLAINTEXT and SECRET are offered yet");
             return Err(wrong(why));
         }
-    }
+    };
     if let Some(unknown) = entry.keys().next() {
         return Err(wrong(format!("gives {name} a member \"{unknown}\", but knows only name, value and type")));
     }
-    Ok((name.clone(), parse_value(property, &name, value)?))
+    Ok(Variable { value: parse_value(property, &name, value)?, name, secret })
 }
 
 fn parse_value(property: &str, name: &str, json: Json) -> Result<Value, PropertyError> {

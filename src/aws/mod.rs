@@ -5,6 +5,7 @@
 //! - `jobs` is CodePipeline, [`mod@action_types`] what a pipeline's author sees of us there;
 //! - `stacks` is CloudFormation;
 //! - `state_bucket`, at a [`StateLocation`], holds `stages`, `journal` and `run_records`;
+//! - `test_roles` is STS;
 //! - [`objects`] are plain objects, and [`emulated`] the rest of AWS, for the local CodePipeline;
 //! - `artifacts` are the pipelines' own objects, and `files` moves files for it and for `run_records`.
 //!
@@ -25,6 +26,7 @@ mod run_records;
 mod stacks;
 mod stages;
 mod state_bucket;
+mod test_roles;
 
 use std::sync::Arc;
 
@@ -34,7 +36,7 @@ pub use self::action_types::ActionTypes;
 pub use self::clients::{configuration, credentials, endpoint, s3_endpoint};
 pub use self::location::{BadLocation, StateLocation};
 use self::state_bucket::StateBucket;
-use crate::ports::{Artifacts, Jobs, Journal, RunRecords, Stacks, Stages};
+use crate::ports::{Artifacts, Jobs, Journal, RunRecords, Stacks, Stages, TestRoles};
 /// Region, endpoints and credentials as the SDK has read them; only handed on outside this module.
 pub use aws_config::SdkConfig as Configuration;
 
@@ -56,6 +58,8 @@ pub struct Aws {
     pub artifacts: Arc<dyn Artifacts>,
     /// The records of test runs, on S3.
     pub run_records: Arc<dyn RunRecords>,
+    /// The roles of the tests, by STS.
+    pub test_roles: Arc<dyn TestRoles>,
 }
 
 impl Aws {
@@ -71,6 +75,10 @@ impl Aws {
             run_records: Arc::new(run_records::RunObjects(state.clone())),
             stacks: Arc::new(stacks::CloudFormationStacks { client: aws_sdk_cloudformation::Client::new(sdk), state }),
             artifacts: Arc::new(artifacts::ArtifactObjects::new(sdk.clone(), Arc::clone(&jobs))),
+            test_roles: Arc::new(test_roles::StsTestRoles {
+                client: aws_sdk_sts::Client::new(sdk),
+                region: sdk.region().map(ToString::to_string),
+            }),
             jobs,
         }
     }

@@ -12,11 +12,14 @@ mod status;
 mod sweep;
 mod switch_back;
 mod telemetry;
+mod test_flags;
 mod worker;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::runner;
 
 /// An AWS CodePipeline worker that gives every pipeline execution its own parallel stack version in a shared test stage
 #[derive(Parser)]
@@ -30,6 +33,19 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum Verb {
+    #[command(flatten)]
+    Told(Box<Told>),
+    /// Supervise one test command; the worker starts it, and tells it what to do through a pipe
+    #[command(hide = true)]
+    RunSupervisor,
+    /// Become a test command; the supervisor starts it, and tells it which through a pipe
+    #[command(hide = true)]
+    RunCommand,
+}
+
+/// The verbs for people.
+#[derive(Subcommand)]
+enum Told {
     /// Take jobs from CodePipeline and serve them until told to stop
     Worker(worker::WorkerFlags),
     /// Run a CodePipeline on this machine, to try pipelines and workers on
@@ -64,24 +80,42 @@ enum Exit {
 }
 
 /// Runs the program until it ends.
-pub async fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     let flags = Flags::parse();
-    telemetry::start(&flags.telemetry);
-    let ended = match flags.verb {
-        Verb::Worker(flags) => worker::run(flags).await,
-        Verb::Local(flags) => local::run(flags).await.map(|()| Exit::Fine),
-        Verb::Actions(verb) => action_types::run(verb).await.map(|()| Exit::Fine),
-        Verb::Status(flags) => status::run(flags).await.map(|()| Exit::Fine),
-        Verb::Explain(flags) => explain::run(flags).await.map(|()| Exit::Fine),
-        Verb::SwitchBack(flags) => switch_back::run(flags).await.map(|()| Exit::Fine),
-        Verb::Rebind(flags) => rebind::run(flags).await.map(|()| Exit::Fine),
-        Verb::Sweep(flags) => sweep::run(flags).await.map(|()| Exit::Fine),
+    match flags.verb {
+        // These two change the process that they run in, so no other thread may run beside them.
+        Verb::RunSupervisor => runner::supervise(),
+        Verb::RunCommand => runner::become_command(),
+        Verb::Told(verb) => {
+            telemetry::start(&flags.telemetry);
+            ExitCode::from(serve(*verb) as u8)
+        }
+    }
+}
+
+fn serve(verb: Told) -> Exit {
+    let ended = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(play(verb)),
+        Err(error) => Err(error.into()),
     };
-    let exit = ended.unwrap_or_else(|trouble| {
+    ended.unwrap_or_else(|trouble| {
         tracing::error!("{}", chain(&*trouble));
         Exit::Trouble
-    });
-    ExitCode::from(exit as u8)
+    })
+}
+
+async fn play(verb: Told) -> Result<Exit, Trouble> {
+    let ended = match verb {
+        Told::Worker(flags) => return worker::run(flags).await,
+        Told::Local(flags) => local::run(flags).await,
+        Told::Actions(verb) => action_types::run(verb).await,
+        Told::Status(flags) => status::run(flags).await,
+        Told::Explain(flags) => explain::run(flags).await,
+        Told::SwitchBack(flags) => switch_back::run(flags).await,
+        Told::Rebind(flags) => rebind::run(flags).await,
+        Told::Sweep(flags) => sweep::run(flags).await,
+    };
+    ended.map(|()| Exit::Fine)
 }
 
 /// The error with its causes, each told once.

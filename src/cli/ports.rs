@@ -1,12 +1,16 @@
 //! The ports as this machine and its AWS configuration offer them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::aws::{self, Aws, StateLocation};
 use crate::clock::SystemClock;
 use crate::dice::Dice;
 use crate::ports::Ports;
-use crate::runner::{self, CommandRunner};
+use crate::runner::{self, CommandRunner, Limits};
+
+/// This program, also when its file has been replaced since it began.
+const OURSELVES: &str = "/proc/self/exe";
 
 /// How test commands run on this machine.
 #[derive(Default)]
@@ -15,6 +19,12 @@ pub(super) struct Tests {
     pub(super) at_once: usize,
     /// Their `PATH`.
     pub(super) path: String,
+    /// What they may read beyond the system's own files.
+    pub(super) read: Vec<PathBuf>,
+    /// What they may write beyond their own home.
+    pub(super) write: Vec<PathBuf>,
+    /// What each run may use.
+    pub(super) limits: Limits,
 }
 
 /// Every port, over the state at this location.
@@ -24,7 +34,11 @@ pub(super) async fn of(state: StateLocation, tests: Tests) -> Ports {
     let dice = Arc::new(Dice::fresh());
     let runner = runner::Settings {
         at_once: tests.at_once,
+        program: OURSELVES.into(),
         path: tests.path,
+        read: tests.read,
+        write: tests.write,
+        limits: tests.limits,
         worker: format!("worker-{}", dice.id(8)),
         pace: runner::Pace::default(),
     };
@@ -36,6 +50,7 @@ pub(super) async fn of(state: StateLocation, tests: Tests) -> Ports {
         artifacts: aws.artifacts,
         test_runs: Arc::new(CommandRunner::new(runner, aws.run_records.clone(), clock.clone())),
         run_records: aws.run_records,
+        test_roles: aws.test_roles,
         clock,
         dice,
     }

@@ -6,12 +6,14 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::ports::{self, Tests};
+use super::ports;
 use super::seconds::{at_least_a_second, seconds};
+use super::test_flags::TestFlags;
 use super::{Exit, Trouble};
 use crate::actions::Limits;
 use crate::aws::StateLocation;
 use crate::ports::Ports;
+use crate::runner;
 use crate::worker::{Ended, Pacing, Settings, Worker};
 
 /// Region, credentials and endpoints are those of every AWS tool: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` …
@@ -23,16 +25,12 @@ pub(super) struct WorkerFlags {
     /// Jobs held at once
     #[arg(long, env = "BLUESTAGE_SLOTS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     slots: u16,
-    /// Test commands run at once on this machine
-    #[arg(long, env = "BLUESTAGE_TEST_RUNS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    test_runs: u16,
     /// The most stacks that a stage may hold; a further blue waits. The default is three quarters of what CloudFormation
     /// grants the account, if it tells
     #[arg(long, env = "BLUESTAGE_MAX_STACKS", value_name = "COUNT")]
     max_stacks: Option<usize>,
-    /// The PATH of test commands
-    #[arg(long, env = "BLUESTAGE_TEST_PATH", value_name = "PATH", default_value = "/usr/local/bin:/usr/bin:/bin")]
-    test_path: String,
+    #[command(flatten)]
+    tests: TestFlags,
     /// How many seconds a job is held at most before it is answered with its progress
     #[arg(long, env = "BLUESTAGE_HOLD_SECONDS", default_value = "20", value_parser = seconds, value_name = "SECONDS")]
     hold_seconds: Duration,
@@ -60,6 +58,8 @@ pub(super) struct WorkerFlags {
 pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     let (stopping, cancelled) = (CancellationToken::new(), CancellationToken::new());
     listen_for_signals(stopping.clone(), cancelled.clone())?;
+    runner::shield()?;
+    tell_what_is_enforced();
     let ports = ports(&flags).await;
     tracing::info!(state = %flags.state, slots = flags.slots, "the worker takes jobs");
     let limits = limits(&flags, &ports).await;
@@ -79,9 +79,16 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     })
 }
 
+/// Once, because it depends on the kernel alone.
+fn tell_what_is_enforced() {
+    tracing::info!(enforced = runner::enforced(), "test commands are kept to their own files and processes");
+    if runner::is_root() {
+        tracing::warn!("the worker is root, and so are test commands: give it a user of its own");
+    }
+}
+
 async fn ports(flags: &WorkerFlags) -> Ports {
-    let tests = Tests { at_once: usize::from(flags.test_runs), path: flags.test_path.clone() };
-    ports::of(flags.state.clone(), tests).await
+    ports::of(flags.state.clone(), flags.tests.tests()).await
 }
 
 /// How many stacks a stage may hold: as many as the flag says, or else as the account has room for.

@@ -8,6 +8,7 @@ mod artifacts;
 mod fault;
 mod jobs;
 mod journal;
+mod roles;
 mod runs;
 mod stacks;
 mod stages;
@@ -21,7 +22,10 @@ pub use jobs::{
     ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered, PipelineContext, Reported,
 };
 pub use journal::{Journal, Page, PageId};
-pub use runs::{Bundle, FailedTest, Here, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns, Totals};
+pub use roles::{RoleCredentials, RoleSession, TestRoles};
+pub use runs::{
+    Bundle, FailedTest, Here, Overrun, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns, Totals,
+};
 pub use stacks::{
     Changing, Declared, Deleting, Deletion, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec,
     StackState, Stacks, TaggedStack,
@@ -49,6 +53,8 @@ pub struct Ports {
     pub test_runs: Arc<dyn TestRuns>,
     /// What is recorded of test runs, wherever they run.
     pub run_records: Arc<dyn RunRecords>,
+    /// The roles of the tests.
+    pub test_roles: Arc<dyn TestRoles>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -30,6 +31,8 @@ pub struct RunSpec {
     pub command: String,
     /// Every environment variable that the command gets beyond `PATH`, `HOME`, `TMPDIR` and the locale.
     pub environment: Vec<(String, String)>,
+    /// More of them, whose values are hidden in everything that is kept of the run.
+    pub secrets: Vec<(String, SecretString)>,
     /// Glob of JUnit XML reports, relative to `work`.
     pub reports: Option<String>,
     /// The run is ended as failed after this.
@@ -111,6 +114,8 @@ pub struct RunEnd {
     pub signal: Option<i32>,
     /// The time limit that it exceeded, in seconds.
     pub exceeded_seconds: Option<u64>,
+    /// What else it was ended for.
+    pub overrun: Option<Overrun>,
     /// What its reports count; none when it was to write none.
     pub totals: Option<Totals>,
     /// The tests that failed, at most 50.
@@ -131,9 +136,37 @@ impl RunEnd {
     pub fn passed(&self) -> bool {
         self.exit_code == Some(0)
             && self.exceeded_seconds.is_none()
+            && self.overrun.is_none()
             && self.report_problem.is_none()
             && self.totals.is_none_or(|totals| totals.failed == 0 && totals.tests > 0)
     }
+}
+
+/// Why a run was ended from outside, other than by its time limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Overrun {
+    /// It had more processes and threads than it may.
+    Processes {
+        /// How many it may have.
+        most: u64,
+    },
+    /// It used more memory than it may.
+    Memory {
+        /// How much it may use.
+        mib: u64,
+    },
+    /// Its home held more than it may.
+    Disk {
+        /// How much it may hold.
+        mib: u64,
+    },
+    /// While it ran the worker's disk became nearly full.
+    DiskFull {
+        /// How much has to stay free.
+        mib: u64,
+    },
+    /// Something ended the process that supervised it.
+    Unsupervised,
 }
 
 /// What the reports of a run count.

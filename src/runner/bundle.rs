@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use super::secrets::Secrets;
 use crate::archive::pack;
 use crate::ports::{Bundle, RunEnd};
 use crate::release::{Moment, RunId};
@@ -38,12 +39,13 @@ impl Draft {
         self.content().join("log.txt")
     }
 
-    /// Adds the certificate and the report files, given relative to `work`, and packs everything. Blocks.
+    /// Adds the certificate and the report files, given relative to `work`, without the secrets, and packs everything.
+    /// Blocks.
     pub(super) fn finish(
         self,
         certificate: &Map<String, Value>,
-        work: &Path,
-        reports: &[PathBuf],
+        (work, reports): (&Path, &[PathBuf]),
+        secrets: &Secrets,
     ) -> io::Result<Bundle> {
         let content = self.content();
         let text = serde_json::to_string_pretty(certificate)?;
@@ -53,7 +55,7 @@ impl Draft {
             if let Some(parent) = copy.parent() {
                 fs::create_dir_all(parent)?;
             }
-            fs::copy(work.join(report), copy)?;
+            fs::write(copy, secrets.hide(&fs::read(work.join(report))?))?;
         }
         let file = self.home.path().join("bundle.zip");
         pack(&content, &file)?;

@@ -1,119 +1,150 @@
-//! The processes of one run: a process group, ended as a whole.
+//! The processes of one run, as the worker holds them: by a pipe to their supervisor.
 //!
-//! A process that leaves the group on purpose (`setsid`) is not found again; the container or machine has to end it.
+//! When this end of the pipe closes, the supervisor kills everything that descends from it. So nothing has to be done
+//! for that when a run's owner panics or the worker is killed.
 
 use std::io;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop, ProcessGroup};
+use secrecy::ExposeSecret;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::task::spawn_blocking;
 use tracing::warn;
 
+use super::Settings;
+use super::order::{END, Ended, Order, Report};
+use super::supervisors::{Supervisor, end_orphans};
 use crate::clock::Clock;
-use crate::ports::RunSpec;
+use crate::ports::{Overrun, RunSpec};
 
-/// `SIGTERM`, which has this number on every system (POSIX, `kill`).
-const SIGTERM: i32 = 15;
+/// The verb of the program under which it supervises.
+const VERB: &str = "run-supervisor";
 
-/// A process that was killed is gone at once, unless the kernel holds it (a dead network disk): it gets this long.
-const LAST_WAIT: Duration = Duration::from_secs(2);
+/// A process that was killed is gone at once, unless the kernel holds it (a dead network disk), or it forks as fast as it
+/// is killed: they get this long. Their supervisor goes on killing without us.
+const LAST_WAIT: Duration = Duration::from_secs(10);
+
+/// Of the processes and threads that a user may have, so many are left to others than its runs.
+const OTHERS: u64 = 1_000;
 
 /// A running command with everything it starts.
 pub(super) struct Group {
-    leader: Box<dyn ChildWrapper>,
-    /// Nothing of it runs any more. From then on its number may belong to somebody else, so no signal is sent.
-    over: bool,
+    supervisor: Supervisor,
+    orders: Option<ChildStdin>,
+    reports: Lines<BufReader<ChildStdout>>,
+    ended: Option<Ended>,
 }
 
 impl Group {
     /// Starts the command of `spec`; what it prints can be read from the pipe that comes back.
     ///
-    /// Output and errors go into one pipe, so they arrive in the order in which they were written. The command sees
-    /// nothing of the worker's environment, which holds credentials that are not its own.
-    pub(super) fn start(spec: &RunSpec, path: &str) -> io::Result<(Self, io::PipeReader)> {
+    /// Output and errors go into one pipe, so they arrive in the order in which they were written. Neither supervisor nor
+    /// command see anything of the worker's environment, which holds credentials that are not theirs.
+    pub(super) async fn start(spec: &RunSpec, settings: &Settings) -> io::Result<(Self, io::PipeReader)> {
+        let order = order(spec, settings)?;
         let (reader, writer) = io::pipe()?;
-        let errors = writer.try_clone()?;
-        let own_home = fresh_directory(spec.home.path(), "home-")?;
-        let own_temp = fresh_directory(spec.home.path(), "tmp-")?;
-        let mut command = CommandWrap::with_new("/bin/sh", |command| {
-            command
-                .arg("-c")
-                .arg(&spec.command)
-                .current_dir(&spec.work)
-                .env_clear()
-                .env("PATH", path)
-                .env("HOME", own_home)
-                .env("TMPDIR", own_temp)
-                .env("LANG", "C.UTF-8")
-                .envs(spec.environment.iter().map(|(name, value)| (name, value)))
-                .stdin(Stdio::null())
-                .stdout(writer)
-                .stderr(errors);
-        });
-        command.wrap(ProcessGroup::leader()).wrap(KillOnDrop);
-        // The command holds our ends of the pipe: it must go, or the pipe would never end.
-        let leader = command.spawn()?;
+        let mut command = Command::new(&settings.program);
+        // The supervisor gets a session of its own, so a Ctrl-C for the worker is not for it.
+        command.arg0("bluestage").arg(VERB).env_clear().current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(writer);
+        let mut supervisor = Supervisor::start(&mut command)?;
+        // The command holds our end of the pipe: it must go, or the pipe would never end.
         drop(command);
-        let group = Self { leader, over: false };
-        Ok((group, reader))
+        let (Some(orders), Some(reports)) = supervisor.pipes() else {
+            return Err(io::Error::other("the pipes of the supervisor are missing"));
+        };
+        let reports = BufReader::new(reports).lines();
+        let mut group = Self { supervisor, orders: Some(orders), reports, ended: None };
+        group.say(&serde_json::to_string(&order)?).await?;
+        match group.report().await? {
+            Some(Report::Started) => Ok((group, reader)),
+            Some(Report::NotStarted(why)) => Err(io::Error::other(why)),
+            Some(Report::Ended(_)) | None => Err(io::Error::other("its supervisor did not begin")),
+        }
     }
 
-    /// Waits until the command itself has ended; what it has started may go on.
-    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        // Waiting for the group would also wait for what it has left behind.
-        self.leader.inner_mut().wait().await
+    /// Waits until the command has ended and nothing that it has started is left.
+    pub(super) async fn ended(&mut self) -> Ended {
+        if let Some(ended) = &self.ended {
+            return ended.clone();
+        }
+        let ended = match self.report().await {
+            Ok(Some(Report::Ended(ended))) => ended,
+            Ok(_) | Err(_) => unsupervised().await,
+        };
+        self.supervisor.bury().await;
+        self.ended.insert(ended).clone()
     }
 
     /// Asks every process to end.
-    pub(super) fn ask_to_end(&self) {
-        tell_unless_gone(self.leader.signal(SIGTERM));
+    pub(super) async fn ask_to_end(&mut self) {
+        // If the supervisor is gone, `ended` tells.
+        let _ = self.say(END).await;
     }
 
     /// Ends every process that is left, and tells how the command itself ended if that is known.
-    pub(super) async fn kill(&mut self, clock: &dyn Clock) -> Option<ExitStatus> {
-        tell_unless_gone(self.leader.start_kill());
-        // This also buries those of them that are our children by now, as all orphans of a container's first process.
-        let buried = tokio::select! {
-            buried = self.leader.wait() => Some(buried),
-            () = clock.sleep(LAST_WAIT) => None,
-        };
-        self.over = true;
-        match buried {
-            Some(Ok(status)) => Some(status),
-            Some(Err(error)) => {
-                warn!(%error, "how a test command ended is not known");
-                None
-            }
-            None => {
+    pub(super) async fn kill(&mut self, clock: &dyn Clock) -> Ended {
+        self.orders = None;
+        tokio::select! {
+            ended = self.ended() => ended,
+            () = clock.sleep(LAST_WAIT) => {
                 warn!("a test command was killed and is still there");
-                None
+                Ended::default()
             }
         }
     }
-}
 
-impl Drop for Group {
-    /// However its owner ends, by a panic or with the worker: no process stays behind.
-    fn drop(&mut self) {
-        if !self.over {
-            tell_unless_gone(self.leader.start_kill());
+    async fn say(&mut self, line: &str) -> io::Result<()> {
+        match &mut self.orders {
+            Some(orders) => orders.write_all(format!("{line}\n").as_bytes()).await,
+            None => Ok(()),
         }
+    }
+
+    /// The next report; none when the supervisor is gone.
+    async fn report(&mut self) -> io::Result<Option<Report>> {
+        let line = self.reports.next_line().await?;
+        Ok(line.map(|line| serde_json::from_str(&line)).transpose()?)
     }
 }
 
-fn fresh_directory(within: &Path, prefix: &str) -> io::Result<std::path::PathBuf> {
+/// Ends what a supervisor left that was ended itself.
+async fn unsupervised() -> Ended {
+    if !spawn_blocking(end_orphans).await.unwrap_or(false) {
+        warn!("the supervisor of a test command was ended, and processes of the run may be left");
+    }
+    Ended { overrun: Some(Overrun::Unsupervised), ..Ended::default() }
+}
+
+fn order(spec: &RunSpec, settings: &Settings) -> io::Result<Order> {
+    let plain = [
+        ("PATH", settings.path.clone()),
+        ("HOME", fresh_directory(spec.home.path(), "home-")?),
+        ("TMPDIR", fresh_directory(spec.home.path(), "tmp-")?),
+        ("LANG", "C.UTF-8".to_owned()),
+    ];
+    let mut environment: Vec<(String, String)> = plain.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    environment.extend(spec.environment.iter().cloned());
+    let secrets = spec.secrets.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
+    environment.extend(secrets);
+    let programs = settings.path.split(':').filter(|entry| entry.starts_with('/')).map(Into::into);
+    Ok(Order {
+        command: spec.command.clone(),
+        work: spec.work.clone(),
+        home: spec.home.path().to_owned(),
+        environment,
+        read: programs.chain(settings.read.iter().cloned()).collect(),
+        write: settings.write.clone(),
+        limits: settings.limits,
+        of_user: settings.limits.processes.saturating_mul(settings.at_once as u64).saturating_add(OTHERS),
+    })
+}
+
+fn fresh_directory(within: &Path, prefix: &str) -> io::Result<String> {
     let directory = tempfile::Builder::new().prefix(prefix).tempdir_in(within)?;
     // It goes with the run's home.
-    Ok(directory.keep())
-}
-
-fn tell_unless_gone(sent: io::Result<()>) {
-    /// "No such process", which has this number on every system that we run on.
-    const ESRCH: i32 = 3;
-    if let Err(error) = sent
-        && error.raw_os_error() != Some(ESRCH)
-    {
-        warn!(%error, "a test command could not be signalled");
-    }
+    Ok(directory.keep().display().to_string())
 }

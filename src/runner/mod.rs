@@ -1,35 +1,45 @@
 //! Test commands as processes on this machine.
 //!
-//! Read in this order: this file (the port), `supervise` (one run from start to end), `group` (its processes),
-//! `output` (what it prints), `journal` (what is recorded of it), `reports` and `junit` (what its reports tell),
-//! `bundle` (what it leaves). `running` is the list of runs, `home` clears up.
+//! Read in this order: this file (the port), `supervise` (one run from start to end), `group` (its processes, by the
+//! pipe to their `supervisor`, which is a process of its own), `output` (what it prints), `secrets` (what is hidden of
+//! that), `journal` (what is recorded of it), `reports` and `junit` (what its reports tell), `bundle` (what it leaves).
+//! `running` is the list of runs, `supervisors` that of their supervisors, `home` clears up.
 
 mod bundle;
 mod group;
 mod home;
 mod journal;
 mod junit;
+mod order;
 mod output;
 mod reports;
 mod running;
+mod secrets;
 mod supervise;
+mod supervisor;
+mod supervisors;
 mod text;
+mod tree;
 
 #[cfg(test)]
 mod tests;
 
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::join_all;
+use serde::{Deserialize, Serialize};
 use tracing::error;
 
 use self::journal::Journal;
 use self::running::{Claim, Running, Slot, Watched};
 use self::supervise::Supervised;
+pub use self::supervisor::{become_command, enforced, supervise};
+pub use self::supervisors::{is_root, shield};
 use crate::clock::Clock;
 use crate::ports::{Fault, Here, RunRecords, RunSpec, RunStatus, Start, TestRuns};
 use crate::release::RunId;
@@ -39,12 +49,55 @@ use crate::release::RunId;
 pub struct Settings {
     /// How many runs this machine takes at once.
     pub at_once: usize,
-    /// The `PATH` that the commands get.
+    /// This program: run with the verb `run-supervisor` it supervises a run.
+    pub program: PathBuf,
+    /// The `PATH` that the commands get; they may read and execute what is in its directories.
     pub path: String,
+    /// What else they may read and execute, beyond the system's own directories.
+    pub read: Vec<PathBuf>,
+    /// What they may write, beyond the home of their run.
+    pub write: Vec<PathBuf>,
+    /// What each run may use.
+    pub limits: Limits,
     /// Names this worker process in the records of its runs.
     pub worker: String,
     /// How long things take.
     pub pace: Pace,
+}
+
+/// A mebibyte, in bytes.
+const MIB: u64 = 1 << 20;
+
+/// What each run may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Processes and threads, at one time.
+    pub processes: u64,
+    /// Memory that its processes have for themselves, together.
+    pub memory_mib: Option<u64>,
+    /// Disk: what its home holds, the input artifact included.
+    pub disk_mib: u64,
+    /// Seconds of processor time, for each process.
+    pub cpu_seconds: Option<u64>,
+    /// Open files, for each process.
+    pub open_files: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // A browser has about 150 and a JVM about 50, so this is several of them side by side.
+            processes: 1_024,
+            // How much a run may take depends on the machine alone; the kernel ends tests before the worker.
+            memory_mib: None,
+            // Dependencies and build results of a large project, several times over.
+            disk_mib: 10_240,
+            // The time limit of the action bounds it.
+            cpu_seconds: None,
+            // What a web server under test and its clients need; the kernel's own default for a hard limit.
+            open_files: 4_096,
+        }
+    }
 }
 
 /// How long things take, and how much is kept. The defaults suit everyone but a test in a hurry.

@@ -12,6 +12,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::secrets::Stream;
 use super::text::{end_of, last_line, readable, start_of};
 
 /// The most characters of what is kept of the end, as `RunEnd::tail` promises.
@@ -63,8 +64,13 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// Starts to read `pipe` into a new file `log` of at most `most` bytes.
-    pub(super) fn start(pipe: impl Into<OwnedFd>, log: PathBuf, most: u64, printed: Arc<Printed>) -> io::Result<Self> {
+    /// Starts to read `pipe` into `printed` and a new file `log` of at most `most` bytes, without the secrets.
+    pub(super) fn start(
+        pipe: impl Into<OwnedFd>,
+        (log, most): (PathBuf, u64),
+        printed: Arc<Printed>,
+        mut secrets: Stream,
+    ) -> io::Result<Self> {
         let pipe = Receiver::from_owned_fd(pipe.into())?;
         let capture = Self { drained: CancellationToken::new(), enough: CancellationToken::new() };
         let enough = capture.enough.clone();
@@ -72,10 +78,12 @@ impl Capture {
         let drained = capture.drained.clone().drop_guard();
         tokio::spawn(async move {
             let _drained = drained;
-            let log = Log::new(log, most).await;
-            if let Err(error) = read_all(pipe, log, &printed, &enough).await {
+            let mut kept = Kept { log: Log::new(log, most).await, printed };
+            if let Err(error) = read_all(pipe, &mut secrets, &mut kept, &enough).await {
                 warn!(%error, "what a test run prints could not be read");
             }
+            kept.add(&secrets.last()).await;
+            kept.log.finish().await;
         });
         Ok(capture)
     }
@@ -98,7 +106,12 @@ impl Drop for Capture {
     }
 }
 
-async fn read_all(mut pipe: Receiver, mut log: Log, printed: &Printed, enough: &CancellationToken) -> io::Result<()> {
+async fn read_all(
+    mut pipe: Receiver,
+    secrets: &mut Stream,
+    kept: &mut Kept,
+    enough: &CancellationToken,
+) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = tokio::select! {
@@ -106,11 +119,22 @@ async fn read_all(mut pipe: Receiver, mut log: Log, printed: &Printed, enough: &
             () = enough.cancelled() => 0,
         };
         if read == 0 {
-            log.finish().await;
             return Ok(());
         }
-        printed.add(&chunk[..read]);
-        log.add(&chunk[..read]).await;
+        kept.add(&secrets.next(&chunk[..read])).await;
+    }
+}
+
+/// What is kept of what a run prints.
+struct Kept {
+    log: Log,
+    printed: Arc<Printed>,
+}
+
+impl Kept {
+    async fn add(&mut self, bytes: &[u8]) {
+        self.printed.add(bytes);
+        self.log.add(bytes).await;
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use glob::{MatchOptions, Pattern, glob_with};
 
 use super::junit;
+use super::secrets::Secrets;
 use crate::ports::{FailedTest, Totals};
 
 /// Larger than any report of honest test cases; what is in it is held in memory while it is read.
@@ -52,8 +53,8 @@ pub(super) fn before(work: &Path, pattern: &str) -> Before {
     before
 }
 
-/// Reads every report that matches `pattern` in `work` and that the run wrote.
-pub(super) fn read_all(work: &Path, pattern: &str, before: &Before) -> Findings {
+/// Reads every report that matches `pattern` in `work` and that the run wrote, without the secrets.
+pub(super) fn read_all((work, pattern): (&Path, &str), before: &Before, secrets: &Secrets) -> Findings {
     let mut findings = Findings::default();
     let paths = match matching(work, pattern) {
         Ok(paths) => paths,
@@ -65,7 +66,7 @@ pub(super) fn read_all(work: &Path, pattern: &str, before: &Before) -> Findings 
     let mut old = 0;
     for path in paths {
         match admitted(work, &path, before) {
-            Ok(Admitted::Report) => findings.read(work, &path),
+            Ok(Admitted::Report) => findings.read(work, &path, secrets),
             Ok(Admitted::Old) => old += 1,
             Ok(Admitted::Directory) => {}
             Err(why) => findings.refuse(work, &path, &why),
@@ -78,9 +79,10 @@ pub(super) fn read_all(work: &Path, pattern: &str, before: &Before) -> Findings 
 }
 
 impl Findings {
-    fn read(&mut self, work: &Path, path: &Path) {
+    fn read(&mut self, work: &Path, path: &Path, secrets: &Secrets) {
         let report = match fs::read(path) {
-            Ok(bytes) => junit::read(&String::from_utf8_lossy(&bytes)),
+            // Before it is read, because a name or a message that is cut would hold half a secret.
+            Ok(bytes) => junit::read(&String::from_utf8_lossy(&secrets.hide(&bytes))),
             Err(error) => Err(error.to_string()),
         };
         if let Ok(relative) = path.strip_prefix(work) {

@@ -1,8 +1,6 @@
 //! One run from its start to its last record.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,9 +13,11 @@ use super::bundle::{Draft, certificate};
 use super::group::Group;
 use super::home::clear;
 use super::journal::Journal;
+use super::order::Ended;
 use super::output::Capture;
 use super::reports::{self, Before, Findings};
 use super::running::Slot;
+use super::secrets::Secrets;
 use crate::ports::{RunEnd, RunSpec, RunStatus};
 use crate::release::{Moment, RunId};
 
@@ -28,6 +28,7 @@ pub(super) struct Supervised {
     group: Group,
     capture: Capture,
     draft: Draft,
+    secrets: Secrets,
     before: Before,
     started_at: Moment,
     /// Last, so that the place is given back only after everything else of the run is gone.
@@ -36,7 +37,7 @@ pub(super) struct Supervised {
 
 /// How the command ended.
 struct Over {
-    status: Option<ExitStatus>,
+    ended: Ended,
     why: Why,
 }
 
@@ -62,9 +63,10 @@ impl Supervised {
             }
             None => Before::new(),
         };
-        let (group, capture, draft) = start_command(&spec, settings, &slot)?;
+        let secrets = Secrets::of(&spec).map_err(io::Error::other)?;
+        let (group, capture, draft) = start_command(&spec, settings, &slot, &secrets).await?;
         let started_at = moment(journal.clock.now());
-        Ok(Self { spec, journal, group, capture, draft, before, started_at, slot })
+        Ok(Self { spec, journal, group, capture, draft, secrets, before, started_at, slot })
     }
 
     /// Which run it is.
@@ -111,7 +113,7 @@ impl Supervised {
             Why::Stopped => Some(pace.grace_at_stop),
         };
         if let Some(grace) = grace {
-            group.ask_to_end();
+            group.ask_to_end().await;
             // The shell ends at once and its children clean up: they are done when nobody can print any more.
             let done = async { tokio::join!(group.ended(), capture.drained()) };
             tokio::select! {
@@ -119,13 +121,13 @@ impl Supervised {
                 () = clock.sleep(grace) => {}
             }
         }
-        let status = group.kill(clock).await;
-        // Who has left the group may hold the pipe open for ever.
+        let ended = group.kill(clock).await;
+        // Whom the kernel holds may hold the pipe open for ever.
         tokio::select! {
             () = capture.drained() => {}
             () = clock.sleep(pace.drain) => capture.stop().await,
         }
-        Over { status, why }
+        Over { ended, why }
     }
 
     /// Reads the reports and stores what the run leaves.
@@ -133,10 +135,10 @@ impl Supervised {
         let findings = self.findings().await;
         let end = self.end(&over, findings.as_ref());
         let files = findings.map(|findings| findings.files).unwrap_or_default();
-        let Self { mut spec, journal, draft, slot, .. } = self;
+        let Self { mut spec, journal, draft, secrets, slot, .. } = self;
         let tested = certificate(std::mem::take(&mut spec.certificate), &slot.run, &end);
         let work = spec.work.clone();
-        match spawn_blocking(move || draft.finish(&tested, &work, &files)).await {
+        match spawn_blocking(move || draft.finish(&tested, (&work, &files), &secrets)).await {
             Ok(Ok(bundle)) => journal.store(&bundle).await,
             Ok(Err(error)) => warn!(run = %slot.run, %error, "a test run's bundle was not packed"),
             Err(error) => warn!(run = %slot.run, %error, "a test run's bundle was not packed"),
@@ -150,8 +152,8 @@ impl Supervised {
 
     async fn findings(&self) -> Option<Findings> {
         let pattern = self.spec.reports.clone()?;
-        let (work, before) = (self.spec.work.clone(), self.before.clone());
-        let read = spawn_blocking(move || reports::read_all(&work, &pattern, &before)).await;
+        let (work, before, secrets) = (self.spec.work.clone(), self.before.clone(), self.secrets.clone());
+        let read = spawn_blocking(move || reports::read_all((&work, &pattern), &before, &secrets)).await;
         Some(read.unwrap_or_else(|error| Findings {
             problem: Some(format!("the reports could not be read: {error}")),
             ..Findings::default()
@@ -161,9 +163,10 @@ impl Supervised {
     fn end(&self, over: &Over, findings: Option<&Findings>) -> RunEnd {
         let exceeded = (over.why == Why::TimeLimit).then_some(self.spec.time_limit.as_secs());
         RunEnd {
-            exit_code: over.status.and_then(|status| status.code()),
-            signal: over.status.and_then(|status| status.signal()),
+            exit_code: over.ended.code,
+            signal: over.ended.signal,
             exceeded_seconds: exceeded,
+            overrun: over.ended.overrun,
             totals: findings.map(|findings| findings.totals),
             failed_tests: findings.map_or_else(Vec::new, |f| f.failed_tests.clone()),
             report_problem: findings.and_then(|findings| findings.problem.clone()),
@@ -190,11 +193,16 @@ impl Remains {
     }
 }
 
-fn start_command(spec: &RunSpec, settings: &Settings, slot: &Slot) -> io::Result<(Group, Capture, Draft)> {
+async fn start_command(
+    spec: &RunSpec,
+    settings: &Settings,
+    slot: &Slot,
+    secrets: &Secrets,
+) -> io::Result<(Group, Capture, Draft)> {
     let draft = Draft::new(spec.home.path())?;
-    let (group, pipe) = Group::start(spec, &settings.path)?;
-    let printed = Arc::clone(&slot.printed);
-    let capture = Capture::start(pipe, draft.log(), settings.pace.log_bytes, printed)?;
+    let (group, pipe) = Group::start(spec, settings).await?;
+    let log = (draft.log(), settings.pace.log_bytes);
+    let capture = Capture::start(pipe, log, Arc::clone(&slot.printed), secrets.stream())?;
     Ok((group, capture, draft))
 }
 

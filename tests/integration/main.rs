@@ -24,6 +24,7 @@ mod slow;
 mod status;
 mod stop;
 mod switching;
+mod test_role;
 mod torture;
 mod updating;
 
@@ -76,6 +77,8 @@ against_ministack! {
     journal:
         a_page_is_seen_to_move
         a_page_is_taken_over_by_one;
+    test_roles:
+        a_role_gives_credentials_of_a_session_with_its_name;
     run_records:
         the_first_record_of_a_run_is_written_by_one
         a_record_is_read_as_it_was_written

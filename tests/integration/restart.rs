@@ -121,31 +121,54 @@ async fn a_worker_that_is_stopped_hands_its_tests_over_to_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tests_of_a_killed_worker_run_anew_on_another() {
+async fn the_tests_of_a_killed_worker_end_with_it_and_run_anew_on_another() {
     // Long holds, because a worker counts only the time in which it watches.
     let flags = ["--continuation-seconds", "2"];
     let mut world = queue::world(&flags, &["--hold-seconds", "30"]).await;
     let gate = Gate::closed(&world);
     let attempts = world.home.path().join("attempts");
-    let note = format!("echo $BLUESTAGE_RUN >> {}", attempts.display());
+    let processes = world.home.path().join("processes");
+    // A daemon, and what stays in the foreground.
+    let note = format!(
+        "setsid sleep 600 & echo $! $$ > {}; echo $BLUESTAGE_RUN >> {}",
+        processes.display(),
+        attempts.display()
+    );
     let command = format!("{note}; {}", gate.wait_for("$BLUESTAGE_RUN"));
     let options = PipelineOptions::service("queue").test("Command", &command);
     world.create_pipeline("queue", &options).await;
     let execution = world.release("queue", &queue::source()).await;
     slow::await_summary(&world, ("queue", &execution), "The tests of queue").await;
-    world.workers[0].kill();
     let first = await_lines(&world, &attempts, (1, SOON)).await.remove(0);
+    let left = std::fs::read_to_string(&processes).unwrap();
+    world.workers[0].kill();
+    for process in left.split_whitespace() {
+        await_end(process).await;
+    }
 
     world.start_worker();
     let second = await_lines(&world, &attempts, (2, Duration::from_secs(40))).await.remove(1);
-    // What the killed worker has left behind passes, and nobody hears of it.
-    gate.open(&first);
+    assert_ne!(first, second);
     gate.open(&second);
     let outcome = world.await_execution("queue", &execution).await;
     outcome.succeeded();
     let tests = outcome.action("RunIsolatedTests");
     assert_eq!(tests.variables["Run"], second);
     assert_eq!(world.bundle(tests).await.certificate()["run"], *second);
+}
+
+/// Waits until the process of this number has ended.
+async fn await_end(process: &str) {
+    let deadline = Instant::now() + SOON;
+    // What nobody has buried yet (Z) has ended, too.
+    let runs = || {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
+    };
+    while runs() {
+        assert!(Instant::now() < deadline, "process {process} outlives its worker");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Waits until the file has at least so many lines.

@@ -14,6 +14,7 @@ pub(crate) mod journal;
 pub(crate) mod line;
 pub(crate) mod records;
 pub(crate) mod release;
+pub(crate) mod roles;
 pub(crate) mod runs;
 pub(crate) mod stacks;
 pub(crate) mod stages;
@@ -52,6 +53,7 @@ pub(crate) struct Memory {
     pub(crate) artifacts: Arc<artifacts::MemoryArtifacts>,
     pub(crate) script: Arc<runs::Script>,
     pub(crate) records: Arc<records::MemoryRecords>,
+    pub(crate) roles: Arc<roles::MemoryRoles>,
     pub(crate) dice: Arc<Dice>,
     machines: Mutex<BTreeMap<&'static str, Arc<runs::Machine>>>,
     sweeper: Sweeper,
@@ -76,6 +78,7 @@ impl Memory {
             artifacts: Arc::new(artifacts::MemoryArtifacts::new(Arc::clone(&line))),
             script: Arc::default(),
             records: Arc::new(records::MemoryRecords::new(Arc::clone(&line))),
+            roles: Arc::new(roles::MemoryRoles::new(Arc::clone(&line))),
             dice: Arc::new(Dice::seeded(seed)),
             machines: Mutex::default(),
             sweeper: Sweeper::new(GRACE),
@@ -112,6 +115,7 @@ impl Memory {
             artifacts: self.artifacts.clone(),
             test_runs: self.machine(machine),
             run_records: self.records.clone(),
+            test_roles: self.roles.clone(),
             clock: self.clock.clone(),
             dice: self.dice.clone(),
         }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bluestage::clock::Clock;
 use bluestage::ports::{FailedTest, Fault, Here, RunEnd, RunSpec, RunStatus, Start, TestRuns, Totals};
 use bluestage::release::RunId;
+use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -56,6 +57,7 @@ fn ended(exit_code: Option<i32>, totals: Totals) -> RunEnd {
         exit_code,
         signal: None,
         exceeded_seconds: None,
+        overrun: None,
         totals: Some(totals),
         failed_tests: Vec::new(),
         report_problem: None,
@@ -71,6 +73,8 @@ pub(crate) struct Given {
     pub(crate) run: RunId,
     pub(crate) command: String,
     pub(crate) environment: BTreeMap<String, String>,
+    /// The variables whose values are hidden in what is kept of the run.
+    pub(crate) secrets: BTreeMap<String, String>,
     pub(crate) view: serde_json::Value,
     pub(crate) certificate: serde_json::Value,
     pub(crate) time_limit: Duration,
@@ -108,6 +112,7 @@ impl Script {
             certificate: spec.certificate.clone().into(),
             time_limit: spec.time_limit,
             files: files.map(name).collect(),
+            secrets: spec.secrets.iter().map(|(name, value)| (name.clone(), value.expose_secret().into())).collect(),
             environment,
         };
         self.given.lock().unwrap().push(given);

@@ -214,3 +214,44 @@ async fn a_service_that_is_not_in_the_view_cannot_be_asked_for_an_output() {
     orders.deploy().await.done();
     orders.test().await.done();
 }
+
+const ROLE: &str = "arn:aws:iam::1:role/orders-tests";
+
+#[tokio::test(start_paused = true)]
+async fn the_tests_get_the_credentials_of_their_role_and_the_session_says_whose_they_are() {
+    let world = Memory::new();
+    let own = json!([{"name": "KEY", "value": "hunter22", "type": "SECRET"}]).to_string();
+    let orders = world.release("orders").with(TEST, "TestRoleArn", ROLE).with(TEST, "EnvironmentVariables", &own);
+    orders.deploy().await.done();
+    orders.test().await.done();
+    let (given, version) = (given(&world), orders.version());
+    let session = world.roles.sessions().remove(0);
+    assert_eq!((session.role_arn.as_str(), &session.name), (ROLE, &format!("bluestage-{}", given.run)));
+    let expected = [
+        ("bluestage:stage", "test".to_owned()),
+        ("bluestage:service", "orders".to_owned()),
+        ("bluestage:version", version.id.to_string()),
+        ("bluestage:run", given.run.to_string()),
+    ];
+    assert_eq!(session.tags, expected.map(|(name, value)| (name.to_owned(), value)));
+    assert_eq!(session.wanted, given.time_limit);
+    let secrets: Vec<&str> = given.secrets.keys().map(String::as_str).collect();
+    assert_eq!(secrets, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "KEY"]);
+    assert_eq!(given.secrets["AWS_SESSION_TOKEN"], format!("token of {}", session.name));
+    assert_eq!(given.environment["AWS_REGION"], "eu-central-1");
+    assert!(!secrets.iter().any(|name| given.environment.contains_key(*name)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_the_worker_may_not_play_is_told_with_what_to_allow() {
+    let world = Memory::new();
+    world.roles.deny(ROLE);
+    let orders = world.release("orders").with(TEST, "TestRoleArn", ROLE);
+    orders.deploy().await.done();
+    let failure = orders.test().await.failed();
+    assert_eq!(failure.cause, Cause::Denied);
+    for part in [ROLE, "sts:AssumeRole and sts:TagSession", "trust policy"] {
+        assert!(failure.message.as_str().contains(part), "{part}: {}", failure.message);
+    }
+    assert!(world.script.given().is_empty());
+}

@@ -132,7 +132,11 @@ impl World {
         let mut command = Command::new(&self.bluestage);
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
         command.args(["worker", "--log-format", "json", "--test-path", &path]);
+        let (home, readable) = (self.home.path().display().to_string(), python_tools());
         let usual = [
+            // Tests that leave notes for each other do so in the world's directory.
+            ("--test-write", home.as_str()),
+            ("--test-read", readable.as_str()),
             ("--poll-seconds", "0.2"),
             ("--idle-poll-seconds", "0.5"),
             ("--hold-seconds", "3"),
@@ -258,6 +262,20 @@ pub fn root() -> PathBuf {
 /// The Python environment that `make` sets up.
 pub fn venv() -> PathBuf {
     root().join("target/venv")
+}
+
+/// What a test command must be able to read to use the tools of [`venv`]: itself, where its programs say that it is, and
+/// the Python that it was made with.
+fn python_tools() -> String {
+    let venv = venv();
+    let configuration = std::fs::read_to_string(venv.join("pyvenv.cfg")).unwrap_or_default();
+    let python = configuration.lines().find_map(|line| line.strip_prefix("home = "));
+    let program = std::fs::read_to_string(venv.join("bin/pytest")).unwrap_or_default();
+    let named = program.lines().find_map(|line| line.strip_prefix("#!"));
+    let directories = [python.map(Path::new), named.and_then(|python| Path::new(python).parent())];
+    let above = directories.into_iter().flatten().filter_map(Path::parent).map(Path::to_owned);
+    let all: Vec<String> = above.chain([venv.clone()]).map(|path| path.display().to_string()).collect();
+    all.join(":")
 }
 
 fn aws_environment(aws_url: &str) -> Vec<(String, String)> {

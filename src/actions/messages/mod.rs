@@ -14,7 +14,7 @@ pub(super) use sweeping::*;
 
 use super::stop::{FailedRun, Stop};
 use super::{Standing, properties};
-use crate::ports::{ActionKind, ArtifactFault, Cause, FailedResource, Failure, Fault, Job, RunEnd, Text};
+use crate::ports::{ActionKind, ArtifactFault, Cause, FailedResource, Failure, Fault, Job, Overrun, RunEnd, Text};
 use crate::release::VersionRef;
 
 /// Failed tests that a message names; the report has them all.
@@ -102,6 +102,12 @@ fn explain(stop: &Stop) -> Why {
         Stop::StackFailed { stack, because } => stack_failed(stack, because),
         Stop::TestsFailed(failed) => tests_failed(failed),
         Stop::NotDrained { going, failed } => not_drained(going, failed),
+        Stop::RoleDenied { role_arn, detail } => why(
+            Cause::Denied,
+            format!("the worker may not play the role {role_arn} (TestRoleArn): {}", bare(detail)),
+            "Allow the worker's role sts:AssumeRole and sts:TagSession in the trust policy of that role, and on that role \
+             in its own policies.",
+        ),
         Stop::RunsInvalid { changed } => why(
             Cause::Unavailable,
             format!("something outside bluestage kept changing stacks under the tests: {}", changed.join("; ")),
@@ -213,6 +219,9 @@ fn how_it_failed(end: &RunEnd) -> String {
     if let Some(limit) = end.exceeded_seconds {
         return format!("the run was ended after its time limit of {limit} seconds");
     }
+    if let Some(overrun) = end.overrun {
+        return overran(overrun);
+    }
     if let Some(problem) = &end.report_problem {
         return bare(problem).to_owned();
     }
@@ -224,6 +233,24 @@ fn how_it_failed(end: &RunEnd) -> String {
         (_, Some(code), _) => format!("the command ended with exit code {code}"),
         (_, None, Some(signal)) => format!("the command was ended by signal {signal}"),
         (_, None, None) => "the command ended in an unknown way".to_owned(),
+    }
+}
+
+fn overran(overrun: Overrun) -> String {
+    match overrun {
+        Overrun::Processes { most } => {
+            format!("the run was ended, because it had more than {most} processes and threads")
+        }
+        Overrun::Memory { mib } => format!("the run was ended, because it used more than {mib} MiB of memory"),
+        Overrun::Disk { mib } => {
+            format!("the run was ended, because its files took more than {mib} MiB of the worker's disk")
+        }
+        Overrun::DiskFull { mib } => {
+            format!("the run was ended, because less than {mib} MiB of the worker's disk were left while it ran")
+        }
+        Overrun::Unsupervised => {
+            "the run was ended, because the process that supervises it was ended by something else".to_owned()
+        }
     }
 }
 

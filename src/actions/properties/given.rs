@@ -93,7 +93,7 @@ impl<'a> Given<'a> {
             Some("update") => Ok(Some(FixedStack {
                 name: stack_name(self.text("StackName")?)?,
                 capabilities: self.list("Capabilities"),
-                role_arn: self.optional("RoleArn").map(role_arn).transpose()?,
+                role_arn: self.role_arn("RoleArn")?,
             })),
             Some(other) => {
                 let why = format!("is \"{other}\", but must be switch or update");
@@ -133,6 +133,14 @@ impl<'a> Given<'a> {
         }
     }
 
+    pub(super) fn role_arn(&self, name: &str) -> Result<Option<String>, PropertyError> {
+        match self.optional(name) {
+            None => Ok(None),
+            Some(arn) if arn.starts_with("arn:") && arn.contains(":role/") => Ok(Some(arn.to_owned())),
+            Some(other) => Err(PropertyError::new(name, format!("is \"{other}\", but must be the ARN of an IAM role"))),
+        }
+    }
+
     pub(super) fn only(&self, name: &str, offered: &str, what: &str) -> Result<(), PropertyError> {
         match self.optional(name) {
             None => Ok(()),
@@ -158,12 +166,4 @@ fn stack_name(value: &str) -> Result<String, PropertyError> {
     }
     let why = format!("is \"{value}\", but a stack name has letters, digits and hyphens, a letter first, at most 128");
     Err(PropertyError::new("StackName", why))
-}
-
-pub(super) fn role_arn(value: &str) -> Result<String, PropertyError> {
-    if value.starts_with("arn:") && value.contains(":role/") {
-        return Ok(value.to_owned());
-    }
-    let why = format!("is \"{value}\", but must be the ARN of an IAM role");
-    Err(PropertyError::new("RoleArn", why))
 }

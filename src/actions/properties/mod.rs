@@ -9,8 +9,8 @@ use std::time::Duration;
 
 mod given;
 
-use self::given::{Given, role_arn};
-use super::values::{self, Value};
+use self::given::Given;
+use super::values::{self, Value, Variable};
 use crate::ports::Job;
 use crate::release::{OnSkew, ServiceName, StageName};
 
@@ -79,7 +79,9 @@ pub(super) struct RunIsolatedTests {
     pub(super) stage: StageName,
     pub(super) service: ServiceName,
     pub(super) command: String,
-    pub(super) environment: Vec<(String, Value)>,
+    pub(super) environment: Vec<Variable>,
+    /// The role whose credentials the tests get.
+    pub(super) role_arn: Option<String>,
     pub(super) reports: Option<String>,
 }
 
@@ -136,7 +138,7 @@ impl DeployBlue {
                 .transpose()?
                 .unwrap_or_default(),
             capabilities: given.list("Capabilities"),
-            role_arn: given.optional("RoleArn").map(role_arn).transpose()?,
+            role_arn: given.role_arn("RoleArn")?,
             depends_on: given.services("DependsOn")?,
         })
     }
@@ -160,7 +162,6 @@ impl RunIsolatedTests {
         )?;
         given.only("Runner", "command", "CodeBuild as the runner")?;
         given.not_yet("ProjectName", "CodeBuild as the runner")?;
-        given.not_yet("TestRoleArn", "a role for the tests")?;
         Ok(Self {
             stage: given.required("Stage")?,
             service: given.required("Service")?,
@@ -170,6 +171,7 @@ impl RunIsolatedTests {
                 .map(|value| values::parse_environment("EnvironmentVariables", value))
                 .transpose()?
                 .unwrap_or_default(),
+            role_arn: given.role_arn("TestRoleArn")?,
             reports: given.optional("Reports").map(str::to_owned),
         })
     }

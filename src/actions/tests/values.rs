@@ -88,11 +88,13 @@ fn variables_keep_their_order_and_may_be_functions() {
     let text = json!([
         {"name": "Z", "value": "1", "type": "PLAINTEXT"},
         {"name": "_a1", "value": {"Fn::GetBlue": "Version"}},
+        {"name": "KEY", "value": "hunter22", "type": "SECRET"},
     ]);
     let variables = parse_environment("EnvironmentVariables", &text.to_string()).unwrap();
-    let expected =
-        [("Z".to_owned(), Value::Text("1".to_owned())), ("_a1".to_owned(), Value::Blue("Version".to_owned()))];
-    assert_eq!(variables, expected);
+    let told: Vec<_> = variables.iter().map(|given| (given.name.as_str(), &given.value, given.secret)).collect();
+    let (plain, function, secret) =
+        (Value::Text("1".into()), Value::Blue("Version".into()), Value::Text("hunter22".into()));
+    assert_eq!(told, [("Z", &plain, false), ("_a1", &function, false), ("KEY", &secret, true)]);
 }
 
 #[test]

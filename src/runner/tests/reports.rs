@@ -6,9 +6,15 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::runner::reports::{Before, Findings, before, read_all};
+use crate::runner::reports::{self, Before, Findings, before};
+use crate::runner::secrets::Secrets;
 
 const ONE_TEST: &str = r#"<testsuite><testcase name="a"/></testsuite>"#;
+
+fn read_all(work: &Path, pattern: &str, before: &Before) -> Findings {
+    let none = Secrets::new(std::iter::empty()).unwrap();
+    reports::read_all((work, pattern), before, &none)
+}
 
 fn work_with(files: &[(&str, &str)]) -> TempDir {
     let work = TempDir::new().unwrap();

@@ -118,8 +118,8 @@ fn wrong_tests() -> Vec<Case> {
         wrong("runner", &["property Runner is \"codebuild\"", "does not offer CodeBuild as the runner yet"])
             .test("Runner", "codebuild"),
         wrong("project", &["property ProjectName is given", "leave it out"]).test("ProjectName", "tests"),
-        wrong("role", &["property TestRoleArn is given", "a role for the tests yet"])
-            .test("TestRoleArn", "arn:aws:iam::1:role/t"),
+        wrong("role", &["property TestRoleArn is \"tester\"", "must be the ARN of an IAM role"])
+            .test("TestRoleArn", "tester"),
         wrong("command", &["property Command is missing"]).test("Command", " "),
         wrong("variables", &["property EnvironmentVariables is not JSON"]).test("EnvironmentVariables", "A=1"),
         wrong("ours", &["names that start with BLUESTAGE_ are bluestage's own"])

@@ -6,6 +6,7 @@ pub(crate) mod journal;
 pub(crate) mod run_records;
 pub(crate) mod stacks;
 pub(crate) mod stages;
+pub(crate) mod test_roles;
 
 use aws_config::SdkConfig;
 use bluestage::aws::Aws;

@@ -19,6 +19,7 @@ fn ended() -> RunRecord {
             exit_code: Some(0),
             signal: None,
             exceeded_seconds: None,
+            overrun: None,
             totals: Some(Totals { tests: 3, failed: 0, skipped: 1 }),
             failed_tests: Vec::new(),
             report_problem: None,

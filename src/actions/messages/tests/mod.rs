@@ -32,7 +32,7 @@ impl Page {
 /// The action in which the stop is most likely.
 fn action_of(stop: &Stop) -> ActionKind {
     match stop {
-        Stop::TestsFailed(_) | Stop::RunsLost { .. } => ActionKind::RunIsolatedTests,
+        Stop::TestsFailed(_) | Stop::RunsLost { .. } | Stop::RoleDenied { .. } => ActionKind::RunIsolatedTests,
         Stop::Refused(
             Refusal::Untested { .. }
             | Refusal::Skewed { .. }
@@ -205,6 +205,7 @@ fn kind_of_stop(stop: &Stop) -> usize {
         Stop::NotDrained { .. } => 9,
         Stop::RunsInvalid { .. } => 10,
         Stop::NewerToken { .. } => 11,
+        Stop::RoleDenied { .. } => 12,
         Stop::Refused(_) | Stop::TestsFailed(_) => usize::MAX,
     }
 }
@@ -214,7 +215,7 @@ fn no_stop_and_no_refusal_is_missing_on_the_page() {
     let kinds: BTreeSet<usize> = refusals().iter().map(kind).collect();
     assert_eq!(kinds, (0..22).collect());
     let kinds: BTreeSet<usize> = stops().iter().map(kind_of_stop).collect();
-    assert_eq!(kinds, (0..12).collect());
+    assert_eq!(kinds, (0..13).collect());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::actions::messages::{deleted_from_outside, stack_in_progress};
 use crate::actions::properties::PropertyError;
 use crate::actions::stop::Stop;
 use crate::ports::{
-    ActionKind, ArtifactFault, FailedResource, FailedTest, Fault, Job, JobId, PipelineContext, RunEnd, Totals,
+    ActionKind, ArtifactFault, FailedResource, FailedTest, Fault, Job, JobId, Overrun, PipelineContext, RunEnd, Totals,
 };
 use crate::release::reach::Pin;
 use crate::release::{
@@ -143,6 +143,7 @@ pub(super) fn end() -> RunEnd {
         exit_code: Some(1),
         signal: None,
         exceeded_seconds: None,
+        overrun: None,
         totals: None,
         failed_tests: Vec::new(),
         report_problem: None,
@@ -154,6 +155,10 @@ pub(super) fn end() -> RunEnd {
 
 pub(super) fn totals(tests: u64, failed: u64, skipped: u64) -> Option<Totals> {
     Some(Totals { tests, failed, skipped })
+}
+
+fn overran(overrun: Overrun) -> RunEnd {
+    RunEnd { exit_code: None, signal: Some(9), overrun: Some(overrun), ..end() }
 }
 
 /// Each way in which a run can fail.
@@ -172,6 +177,11 @@ pub(super) fn bad_ends() -> Vec<RunEnd> {
             ..end()
         },
         RunEnd { exit_code: Some(0), totals: totals(0, 0, 0), ..end() },
+        overran(Overrun::Processes { most: 1_024 }),
+        overran(Overrun::Memory { mib: 2_048 }),
+        overran(Overrun::Disk { mib: 10_240 }),
+        overran(Overrun::DiskFull { mib: 256 }),
+        overran(Overrun::Unsupervised),
         RunEnd { exit_code: None, ..end() },
     ]
 }
@@ -186,6 +196,15 @@ pub(super) fn faults() -> [Fault; 3] {
 }
 
 /// Every stop but the refusals.
+fn role_denied() -> Stop {
+    Stop::RoleDenied {
+        role_arn: "arn:aws:iam::1:role/orders-tests".to_owned(),
+        detail: "AccessDenied: User: arn:aws:sts::1:assumed-role/worker/i-1 is not authorized to perform: \
+                 sts:TagSession on resource: arn:aws:iam::1:role/orders-tests"
+            .to_owned(),
+    }
+}
+
 pub(super) fn stops() -> Vec<Stop> {
     let mut stops = vec![
         Stop::Property(PropertyError::new("TemplatePath", "is missing")),
@@ -214,6 +233,7 @@ pub(super) fn stops() -> Vec<Stop> {
         Stop::NotDrained { going: vec![orders(), of("mail", "v2-5c5c5c5c")], failed: vec![] },
         Stop::NotDrained { going: vec![], failed: vec![orders()] },
         Stop::NotDrained { going: vec![orders()], failed: vec![of("mail", "v2-5c5c5c5c")] },
+        role_denied(),
         Stop::RunsInvalid { changed: vec!["stack/x (last changed at noon, before the tests at eleven)".to_owned()] },
         Stop::Contended(test_stage()),
         Stop::UnreadableToken,

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Bench, LONG, Memory, quick};
-use crate::clock::Clock;
-use crate::ports::{Here, RunRecord, RunStatus, TestRuns};
+use crate::{Bench, LONG, Memory, quick};
+use bluestage::clock::Clock;
+use bluestage::ports::{Here, RunRecord, RunStatus, TestRuns};
 
 /// The beats of these records.
 fn beats(records: &[RunRecord]) -> Vec<u64> {
@@ -44,7 +44,7 @@ async fn the_beat_moves_and_tells_the_progress_until_the_end_is_recorded() {
 #[tokio::test]
 async fn waiting_ends_with_patience_and_tells_the_last_line() {
     let bench = Bench::new();
-    let run = bench.start(bench.spec("slow", "echo 1; echo 42; sleep 60")).await;
+    let run = bench.start(bench.spec("slow", "printf '1\\n42\\n'; sleep 60")).await;
     assert_eq!(bench.number_printed_by(&run).await, 42);
     let here = bench.runner.wait(&run, Duration::from_millis(1)).await;
     assert_eq!(here, Here::Running("42".into()));

@@ -1,6 +1,6 @@
 //! What a command sees and what it may leave.
 
-use super::{Bench, read};
+use crate::{Bench, read};
 
 #[tokio::test]
 async fn a_command_sees_nothing_of_the_workers_environment() {

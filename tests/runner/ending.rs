@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Bench, LONG, Memory, quick, read};
-use crate::clock::Clock;
-use crate::ports::{Here, RunStatus, Start, TestRuns, Totals};
+use crate::{Bench, LONG, Memory, quick, read};
+use bluestage::ports::{Here, RunStatus, Start, TestRuns, Totals};
 
 #[tokio::test]
 async fn a_run_passes_and_leaves_its_log_certificate_and_reports() {
@@ -120,21 +119,6 @@ async fn what_the_command_leaves_running_ends_with_it() {
     let end = bench.run(bench.spec("leaving", "sleep 60 & echo $!")).await;
     assert!(end.passed(), "{end:?}");
     bench.is_gone(end.tail.trim().parse().unwrap()).await;
-}
-
-#[tokio::test]
-async fn a_daemon_that_keeps_the_output_open_does_not_hold_up_the_run() {
-    let bench = Bench::new();
-    let command = "setsid sh -c 'echo $$; exec sleep 60' & sleep 0.2";
-    let began = bench.clock.elapsed();
-    let end = bench.run(bench.spec("daemon", command)).await;
-    let took = bench.clock.elapsed() - began;
-    let daemon: u32 = end.tail.trim().parse().unwrap();
-    let killed = std::process::Command::new("kill").arg(daemon.to_string()).status();
-    assert!(killed.unwrap().success());
-    bench.is_gone(daemon).await;
-    assert!(end.passed(), "{end:?}");
-    assert!(took < LONG, "{took:?}");
 }
 
 #[tokio::test]
