@@ -63,6 +63,26 @@ async fn the_job_of_a_worker_that_froze_is_gone_on_with_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_that_wakes_up_and_stops_hands_nothing_over_that_was_taken_from_it() {
+    let world = Memory::new();
+    world.stacks.behave(|stacks| stacks.creating = 1_000);
+    let (first, clock) = mortal(&world, "a");
+    let job = offered(&world, "orders");
+    until(&world, || world.jobs.held() == 1).await;
+    clock.freeze();
+    let second = Working::on(world.ports("b"), 2);
+    until(&world, || !world.line.trail_of(&["jobs.job "]).is_empty()).await;
+    clock.thaw();
+    world.pass(settings(1).lease).await;
+    assert_eq!(first.stop().await, Ended::Cleanly);
+    assert!(!is_answered(&world, &job), "{:?}", last_of(&world, &job));
+    world.stacks.behave(|stacks| stacks.creating = 0);
+    until(&world, || is_answered(&world, &job)).await;
+    assert_eq!(second.stop().await, Ended::Cleanly);
+    is_settled(&world);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_that_wakes_up_gives_up_what_was_taken_over_and_takes_new_jobs() {
     let world = Memory::new();
     world.stacks.behave(|stacks| stacks.creating = 1_000);

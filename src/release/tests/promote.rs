@@ -19,6 +19,16 @@ fn an_untested_blue_is_never_promoted() {
     assert_eq!(world.live_version("orders"), None);
 }
 
+/// The state decides, also in a document in which the pass of an earlier run still stands.
+#[test]
+fn a_blue_that_is_being_tested_anew_is_not_promoted_for_an_earlier_pass() {
+    let mut world = World::new();
+    let orders = world.tested("orders", "o1", &[]);
+    world.stage.services.get_mut(&orders.service).unwrap().versions.get_mut(&orders.version).unwrap().state =
+        State::Blue;
+    assert_eq!(world.promote(&orders, OnSkew::Report), Err(Refusal::Untested { of: orders, failed: false }));
+}
+
 #[test]
 fn a_stack_that_is_not_the_tested_one_is_refused() {
     let mut world = World::new();

@@ -62,6 +62,7 @@ fn testing_a_tested_version_again_takes_its_pass_back() {
     let mut world = World::new();
     let orders = world.tested("orders", "o1", &[]);
     twice(&mut world.stage, |stage| stage.run_started(&orders, &run(9), &BTreeMap::new(), 9)).unwrap();
+    assert_eq!(world.state(&orders), State::Blue);
     assert_eq!(world.promote(&orders, OnSkew::Block), Err(Refusal::Untested { of: orders, failed: false }));
 }
 

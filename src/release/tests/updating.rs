@@ -79,6 +79,26 @@ fn nothing_is_finished_while_a_blue_uses_what_was_live_in_the_fixed_stack() {
 }
 
 #[test]
+fn an_update_whose_events_were_taken_back_is_not_finished() {
+    let mut world = World::new();
+    let mut request = world.request("billing", "b1", &[]);
+    request.declares_green = true;
+    let of = world.begin(&request).unwrap();
+    world.make_ready(&of);
+    world.pass(&of);
+    let terms = world.terms(OnSkew::Block);
+    let seen = seen(&of);
+    twice(&mut world.stage, |stage| stage.begin_promotion(&of, &seen, terms)).unwrap();
+    let updated = updated("b1");
+    twice(&mut world.stage, |stage| stage.begin_update(&of, &updated.stack.name)).unwrap();
+    let begun = world.stage.update_begun(&of.service).unwrap().clone();
+    twice(&mut world.stage, |stage| stage.end_update(&of.service, &begun)).unwrap();
+    let refused = world.stage.finish_update(&of, &updated, terms).unwrap_err();
+    assert!(matches!(&refused, Refusal::SecondSubscriber { .. }), "{refused:?}");
+    assert_eq!(world.live_version("billing"), None);
+}
+
+#[test]
 fn one_that_was_live_in_another_stack_is_kept() {
     let mut world = World::new();
     let first = world.live("billing", "b1", &[]);
