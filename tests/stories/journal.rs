@@ -75,7 +75,7 @@ async fn a_worker_that_wakes_up_and_stops_hands_nothing_over_that_was_taken_from
     clock.thaw();
     world.pass(settings(1).lease).await;
     assert_eq!(first.stop().await, Ended::Cleanly);
-    assert!(!is_answered(&world, &job), "{:?}", last_of(&world, &job));
+    assert_eq!(world.line.trail_of(&["jobs.report "]), [""; 0]);
     world.stacks.behave(|stacks| stacks.creating = 0);
     until(&world, || is_answered(&world, &job)).await;
     assert_eq!(second.stop().await, Ended::Cleanly);
