@@ -73,7 +73,8 @@ against_ministack! {
     artifacts:
         an_artifact_that_is_gone_is_told_apart
         an_artifact_is_stored_encrypted
-        an_artifact_that_is_no_archive_is_refused;
+        an_artifact_that_is_no_archive_is_refused
+        an_artifact_that_is_given_up_half_unpacked_leaves_nothing;
     journal:
         a_page_is_seen_to_move
         a_page_is_taken_over_by_one;

@@ -14,6 +14,8 @@ use super::fault::{Fault, Trouble};
 /// What CodePipeline was asked, and what it answered.
 #[derive(Clone, Debug)]
 pub struct Exchange {
+    /// When it was asked; who was killed after that has asked all the same.
+    pub asked: Instant,
     /// When it answered.
     pub at: Instant,
     pub operation: String,
