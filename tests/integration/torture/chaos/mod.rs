@@ -174,7 +174,7 @@ fn tell((ledger, troupe): (&Ledger, &Troupe), (runs, actions): (&Runs, &Actions)
         troupe.take_overs(),
         troupe.left_by_the_killed()
     );
-    println!("chaos: {}, of which {:.0} s are the lease", ledger.recoveries, LEASE.as_secs_f64());
+    println!("chaos: {}; the lease is {:.0} s", ledger.recoveries, LEASE.as_secs_f64());
     println!("chaos: settled after {:.0} s", took.as_secs_f64());
 }
 
