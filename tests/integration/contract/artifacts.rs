@@ -112,8 +112,8 @@ pub(crate) async fn an_artifact_that_is_given_up_half_unpacked_leaves_nothing(sd
         () = until(|| files_below(outside.path()) > MANY / 20) => {}
     }
     drop(workspace);
-    until(|| files_below(outside.path()) == 0).await;
-    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0, "empty directories are left");
+    // Not even an empty directory stays.
+    until(|| std::fs::read_dir(outside.path()).unwrap().count() == 0).await;
 }
 
 /// So many files that one can give up while they are unpacked.
