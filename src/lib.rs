@@ -11,6 +11,7 @@ pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod dice;
+pub mod health;
 pub mod local;
 pub mod ports;
 pub mod release;

@@ -10,6 +10,7 @@ const VERBS: &[&str] = &[
     "worker",
     "status",
     "explain",
+    "health",
     "switch-back",
     "rebind",
     "sweep",
@@ -91,6 +92,27 @@ fn every_verb_of_make_exists() {
             let exists = makefile.contains(&format!("\n{verb}:"));
             assert!(exists || !code, "{} names make {verb}, which is not there", path.display());
         }
+    }
+}
+
+#[test]
+fn every_cause_is_told_to_whoever_runs_workers_and_no_other() {
+    let source = read("src/ports/verdict.rs");
+    let (_, causes) = source.split_once("pub enum Cause {").expect("the causes");
+    let causes = causes.split('}').next().unwrap_or_default().lines().map(str::trim);
+    let causes = causes.filter(|line| !line.starts_with("//")).filter_map(|line| line.strip_suffix(','));
+    let causes: BTreeSet<&str> = causes.collect();
+    assert!(causes.contains("Misconfigured"), "{causes:?}");
+    for (page, heading, column) in
+        [("docs/operations.md", "What each cause means", 1), ("docs/messages.md", "When an action fails", 2)]
+    {
+        let page = read(page);
+        let page = page.replacen("# ", "\n## ", 1);
+        let rows = section(&page, heading).lines().filter(|line| line.starts_with("| `"));
+        let told: Vec<&str> = rows.filter_map(|row| row.split('|').nth(column)).collect();
+        let told: Vec<&str> = told.iter().map(|cell| cell.trim().trim_matches('`')).collect();
+        assert_eq!(told.iter().copied().collect::<BTreeSet<_>>(), causes, "under {heading}");
+        assert_eq!(told.len(), causes.len(), "each once under {heading}");
     }
 }
 

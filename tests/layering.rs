@@ -22,9 +22,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("aws", &["release", "ports", "archive"]),
     ("runner", &["release", "ports", "clock", "archive"]),
     ("worker", &["actions", "ports"]),
+    ("health", &["worker"]),
     ("status", &["release"]),
     ("local", &["archive", "clock", "dice"]),
-    ("cli", &["actions", "archive", "aws", "clock", "dice", "local", "ports", "release", "runner", "status", "worker"]),
+    (
+        "cli",
+        &[
+            "actions", "archive", "aws", "clock", "dice", "health", "local", "ports", "release", "runner", "status",
+            "worker",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 

@@ -44,7 +44,8 @@ impl<'a> Workspace<'a> {
     pub(super) async fn directory(&mut self, artifact: &Artifact) -> Result<PathBuf, Stop> {
         let into = self.home.path().join(&artifact.name);
         if self.unpacked.insert(artifact.name.clone()) {
-            tokio::fs::create_dir(&into).await?;
+            // At once, and not in a thread: that could make it after this workspace was given up and deleted.
+            std::fs::create_dir(&into)?;
             self.ports.artifacts.unpack(self.job, artifact, &into).await?;
         }
         Ok(into)

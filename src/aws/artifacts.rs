@@ -77,20 +77,21 @@ impl ArtifactObjects {
 #[async_trait]
 impl Artifacts for ArtifactObjects {
     async fn unpack(&self, job: &Job, artifact: &Artifact, into: &Path) -> Result<(), ArtifactFault> {
-        let home = scratch(into).map_err(|error| {
-            let doing = format!("make room for artifact {}", artifact.name);
-            fault::unavailable(doing, error.to_string())
-        })?;
+        let no_room = |error: std::io::Error| {
+            fault::unavailable(format!("make room for artifact {}", artifact.name), error.to_string())
+        };
+        let home = scratch(into).map_err(no_room)?;
         let archive = home.path().join("artifact.zip");
         self.download(job, artifact, &archive).await.map_err(|missed| why(artifact, missed))?;
-        let into = into.to_owned();
         let unpacking = tokio::task::spawn_blocking(move || {
-            let unpacked = archive::unpack(&archive, &into);
-            drop(home); // deletes the archive here, where blocking is allowed
-            unpacked
+            let content = home.path().join("content");
+            let unpacked = archive::unpack(&archive, &content);
+            // Whoever waited may be gone: then all of it goes with `home`, and nothing else was written to.
+            unpacked.map(|()| (home, content))
         });
         match unpacking.await {
-            Ok(unpacked) => unpacked.map_err(|refused| not_unpacked(artifact, refused)),
+            Ok(Ok((_home, content))) => std::fs::rename(content, into).map_err(|error| no_room(error).into()),
+            Ok(Err(refused)) => Err(not_unpacked(artifact, refused)),
             Err(ended) => Err(ended_early(artifact, ended).into()),
         }
     }
@@ -118,10 +119,11 @@ impl Artifacts for ArtifactObjects {
     }
 }
 
-/// A directory beside `into`, so that the archive lies on the disk that has room for its content.
+/// A directory on the disk of `into` that ends by itself. Not in the directory that holds `into`: its owner may delete
+/// that while a thread still unpacks, and would find it never empty.
 fn scratch(into: &Path) -> std::io::Result<tempfile::TempDir> {
-    match into.parent() {
-        Some(parent) => tempfile::TempDir::new_in(parent),
+    match into.parent().and_then(Path::parent) {
+        Some(outside) => tempfile::TempDir::new_in(outside),
         None => tempfile::TempDir::new(),
     }
 }

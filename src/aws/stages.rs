@@ -33,7 +33,9 @@ impl Stages for StageObjects {
             return Err(fault::unavailable(doing, detail.to_owned()));
         };
         let stage = document::parse(stage, &found.bytes).map_err(|bad| match bad {
-            DocumentError::Newer { .. } => Fault::Outdated { doing, detail: bad.to_string() },
+            DocumentError::Newer { .. } | DocumentError::Unknown(_) => {
+                Fault::Outdated { doing, detail: bad.to_string() }
+            }
             DocumentError::Malformed(_) | DocumentError::OtherStage { .. } => fault::rejected(doing, bad.to_string()),
         })?;
         let etag = Etag(etag);

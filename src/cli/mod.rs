@@ -4,6 +4,7 @@
 
 mod action_types;
 mod explain;
+mod health;
 mod local;
 mod ports;
 mod rebind;
@@ -48,6 +49,8 @@ enum Verb {
 enum Told {
     /// Take jobs from CodePipeline and serve them until told to stop
     Worker(worker::WorkerFlags),
+    /// Ask a worker how it is, such as for a container's health check
+    Health(health::HealthFlags),
     /// Run a CodePipeline on this machine, to try pipelines and workers on
     Local(local::LocalFlags),
     /// The custom action types that pipelines use
@@ -73,7 +76,8 @@ type Trouble = Box<dyn std::error::Error + Send + Sync>;
 enum Exit {
     /// All went well.
     Fine = 0,
-    /// It could not do what it was asked to; standard error says why. (2 is clap's, for flags that it cannot read.)
+    /// It could not do what it was asked to; standard error says why. Or a worker was asked how it is, and is not well. (2
+    /// is clap's, for flags that it cannot read.)
     Trouble = 1,
     /// The worker was stopped while it still held jobs: another worker has to find them.
     JobsHeld = 3,
@@ -107,6 +111,7 @@ fn serve(verb: Told) -> Exit {
 async fn play(verb: Told) -> Result<Exit, Trouble> {
     let ended = match verb {
         Told::Worker(flags) => return worker::run(flags).await,
+        Told::Health(flags) => return health::run(flags).await,
         Told::Local(flags) => local::run(flags).await,
         Told::Actions(verb) => action_types::run(verb).await,
         Told::Status(flags) => status::run(flags).await,

@@ -1,17 +1,22 @@
 //! `bluestage worker`: flags to settings, adapters, signals.
 
+use std::io::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::health::address;
 use super::ports;
 use super::seconds::{at_least_a_second, seconds};
 use super::test_flags::TestFlags;
 use super::{Exit, Trouble};
 use crate::actions::Limits;
 use crate::aws::StateLocation;
+use crate::health;
 use crate::ports::Ports;
 use crate::runner;
 use crate::worker::{Ended, Pacing, Settings, Worker};
@@ -52,6 +57,10 @@ pub(super) struct WorkerFlags {
     /// How many seconds the worker takes at most to hand its jobs over when it is told to stop
     #[arg(long, env = "BLUESTAGE_STOP_GRACE_SECONDS", default_value = "25", value_parser = seconds, value_name = "SECONDS")]
     stop_grace_seconds: Duration,
+    /// Tell at this address over HTTP how the worker is; a port alone is one of 127.0.0.1, port 0 takes a free one. By
+    /// default it is told nowhere
+    #[arg(long, env = "BLUESTAGE_HEALTH_ADDRESS", value_name = "ADDRESS:PORT", value_parser = address)]
+    health_address: Option<SocketAddr>,
 }
 
 /// Works until SIGTERM or Ctrl-C, then hands its jobs over; a second signal cuts that short.
@@ -60,11 +69,18 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     listen_for_signals(stopping.clone(), cancelled.clone())?;
     runner::shield()?;
     tell_what_is_enforced();
+    let listener = listen(flags.health_address).await?;
     let ports = ports(&flags).await;
     tracing::info!(state = %flags.state, slots = flags.slots, "the worker takes jobs");
     let limits = limits(&flags, &ports).await;
     let worker = Worker::new(ports, settings(&flags, limits));
-    Ok(match worker.run(stopping, cancelled).await {
+    let over = CancellationToken::new();
+    if let Some(listener) = listener {
+        tokio::spawn(health::serve(listener, worker.health(), over.clone().cancelled_owned()));
+    }
+    let ended = worker.run(stopping, cancelled).await;
+    over.cancel();
+    Ok(match ended {
         Ended::Cleanly => {
             tracing::info!("stopped; every job was answered or handed over");
             Exit::Fine
@@ -85,6 +101,20 @@ fn tell_what_is_enforced() {
     if runner::is_root() {
         tracing::warn!("the worker is root, and so are test commands: give it a user of its own");
     }
+}
+
+/// Says where it listens: one line of JSON on standard output, for whoever started it.
+async fn listen(at: Option<SocketAddr>) -> Result<Option<TcpListener>, Trouble> {
+    let Some(at) = at else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(at).await;
+    let listener = listener.map_err(|error| format!("could not listen at --health-address {at}: {error}"))?;
+    let line = serde_json::json!({"health": format!("http://{}", listener.local_addr()?)});
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(Some(listener))
 }
 
 async fn ports(flags: &WorkerFlags) -> Ports {

@@ -11,7 +11,7 @@ use super::verdict::Verdict;
 use crate::release::Execution;
 
 /// The three actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ActionKind {
     /// Gives this pipeline execution its own stack beside the live one.
     DeployBlue,

@@ -23,6 +23,13 @@ pub enum DocumentError {
         /// The schema it has.
         found: u32,
     },
+    /// It is JSON of another form, under a schema that this program should know: a newer program may have changed the form
+    /// and kept the number.
+    #[error(
+        "its form is not one that this worker knows: {0}; if a newer bluestage wrote it, update this worker, and else \
+         restore an earlier one, which the bucket's versioning keeps"
+    )]
+    Unknown(#[source] serde_json::Error),
     /// It is not a stage document at all.
     #[error("it is not a stage document: {0}; an earlier one is kept by the bucket's versioning")]
     Malformed(#[from] serde_json::Error),
@@ -47,7 +54,10 @@ pub fn parse(name: &StageName, bytes: &[u8]) -> Result<Stage, DocumentError> {
     if found > SCHEMA {
         return Err(DocumentError::Newer { found });
     }
-    let stage: Stage = serde_json::from_slice(bytes)?;
+    let stage: Stage = serde_json::from_slice(bytes).map_err(|bad| match bad.is_data() {
+        true => DocumentError::Unknown(bad),
+        false => DocumentError::Malformed(bad),
+    })?;
     if stage.name == *name { Ok(stage) } else { Err(DocumentError::OtherStage { found: stage.name }) }
 }
 
@@ -86,7 +96,7 @@ mod tests {
         let mut json: serde_json::Value = serde_json::from_slice(&render(&Stage::empty(test_stage()))).unwrap();
         json["surprise"] = true.into();
         let bytes = serde_json::to_vec(&json).unwrap();
-        assert!(matches!(parse(&test_stage(), &bytes), Err(DocumentError::Malformed(_))));
+        assert!(matches!(parse(&test_stage(), &bytes), Err(DocumentError::Unknown(_))));
     }
 
     #[test]

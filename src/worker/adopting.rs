@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Worker;
+use super::health::{ENDED, Loop, Sign};
 use super::lease::Lease;
 use super::page::Noted;
 use super::serving::{LONGEST_PAUSE, Serving, span_of};
@@ -26,20 +27,27 @@ impl Worker {
     pub(super) async fn adopt_until(&self, stopping: &CancellationToken) {
         let look_every = self.settings.beat();
         let mut lease = Lease::new(self.settings.lease, look_every);
-        while !stopping.is_cancelled() {
+        loop {
+            self.health.says(&Loop::Adopt, "waits for the next look at the journal");
             tokio::select! {
                 biased;
                 () = self.ports.clock.sleep(look_every) => {}
-                () = stopping.cancelled() => return,
+                () = stopping.cancelled() => break,
             }
+            self.health.says(&Loop::Adopt, "looks at the journal");
             match self.ports.journal.pages().await {
-                Ok(pages) => self.adopt_from(pages, &mut lease, stopping).await,
+                Ok(pages) => {
+                    self.health.went_well(Sign::Journal);
+                    self.adopt_from(pages, &mut lease, stopping).await;
+                }
                 Err(fault) => {
+                    self.health.went_wrong(Sign::Journal, &fault);
                     tracing::warn!(%fault, "could not look after the other workers");
                     lease.is_blind();
                 }
             }
         }
+        self.health.says(&Loop::Adopt, ENDED);
     }
 
     async fn adopt_from(&self, mut pages: Vec<(PageId, Etag)>, lease: &mut Lease, stopping: &CancellationToken) {
@@ -50,6 +58,7 @@ impl Worker {
             if self.slots.available_permits() == 0 {
                 return;
             }
+            self.health.says(&Loop::Adopt, format!("takes over the jobs on page {id}"));
             if let Err(fault) = self.adopt((&id, &unmoved), stopping).await {
                 tracing::warn!(page = %id, %fault, "could not take over the jobs of a worker that is gone");
             }
@@ -88,7 +97,9 @@ impl Worker {
         let serving = self.serving(stopping);
         let slots = Arc::clone(&self.slots);
         self.jobs.spawn(async move {
+            let _served = serving.health.serves(&noted.job);
             let taken_over = async {
+                serving.says(&noted.job, "was taken over and waits for a free slot");
                 // The semaphore is never closed.
                 let slot = slots.acquire_owned().await;
                 if let Some(job) = serving.read_anew(&noted.job).await {
@@ -111,6 +122,7 @@ impl Serving {
     /// The job as CodePipeline tells it now; `None` when nobody waits for it any more.
     async fn read_anew(&self, id: &JobId) -> Option<Job> {
         let mut pause = FIRST_PAUSE;
+        self.says(id, "reads it anew");
         loop {
             match self.ports.jobs.job(id).await {
                 Ok(job) => return job,

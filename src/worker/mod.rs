@@ -3,9 +3,10 @@
 //! [`Worker::run`] runs until it is told to stop. Four loops run beside each other: one takes jobs (`polling.rs`, at the
 //! pace of `pace.rs`) and serves each in a task of its own (`serving.rs`), one keeps this worker's page of the journal
 //! (`page.rs`), one takes over the jobs of workers that are gone (`adopting.rs`, by the rule of `lease.rs`), and one
-//! sweeps (`sweeping.rs`).
+//! sweeps (`sweeping.rs`). Each says what it is doing (`health.rs`).
 
 mod adopting;
+mod health;
 mod lease;
 mod pace;
 mod page;
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use health::{Health, Loop, LoopTold, Sign, SignTold};
 pub use pace::Pacing;
 
 use crate::actions::Limits;
@@ -65,6 +67,7 @@ pub struct Worker {
     page: Arc<OwnPage>,
     slots: Arc<Semaphore>,
     jobs: TaskTracker,
+    health: Arc<Health>,
 }
 
 /// How a worker's work ended.
@@ -82,8 +85,15 @@ impl Worker {
     #[must_use]
     pub fn new(ports: Ports, settings: Settings) -> Self {
         let slots = Arc::new(Semaphore::new(settings.slots));
-        let page = Arc::new(OwnPage::new(&ports, settings.beat()));
-        Self { ports, settings, page, slots, jobs: TaskTracker::new() }
+        let health = Arc::new(Health::new(Arc::clone(&ports.clock), &settings));
+        let page = Arc::new(OwnPage::new(&ports, settings.beat(), Arc::clone(&health)));
+        Self { ports, settings, page, slots, jobs: TaskTracker::new(), health }
+    }
+
+    /// How this worker is, for as long as anybody asks.
+    #[must_use]
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
     }
 
     /// Works until `stopping` is cancelled, then hands every held job over. `cancelled` cuts that short.
@@ -101,8 +111,11 @@ impl Worker {
 
     /// Works until `stopping` is cancelled, and hands over what it holds. Tells how many jobs could not be handed over.
     async fn work_until(&self, stopping: &CancellationToken, cancelled: &CancellationToken) -> usize {
-        let sweeping = sweeping::run(&self.ports, &self.settings, stopping);
-        tokio::join!(self.poll_until(stopping), self.adopt_until(stopping), sweeping);
+        let told_to_stop = async {
+            stopping.cancelled().await;
+            self.health.stops();
+        };
+        tokio::join!(told_to_stop, self.poll_until(stopping), self.adopt_until(stopping), self.sweep_until(stopping));
         tracing::info!(held = self.jobs.len(), "stopping: no new jobs; handing over those that are held");
         self.jobs.close();
         tokio::select! {
@@ -119,6 +132,7 @@ impl Worker {
         Serving {
             ports: self.ports.clone(),
             page: Arc::clone(&self.page),
+            health: Arc::clone(&self.health),
             limits: self.settings.limits,
             longest_hold: self.settings.longest_hold,
             stopping: stopping.clone(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::health::{Health, Loop};
 use crate::ports::{Clock, Etag, Fault, JobId, Journal, Page, PageId, Ports};
 
 /// How long a job waits to be noted. One that cannot be noted is not claimed, and so offered again, about when this is
@@ -37,6 +38,7 @@ pub(super) struct OwnPage {
     state: Mutex<State>,
     changed: Notify,
     newly_stored: Notify,
+    health: Arc<Health>,
 }
 
 struct State {
@@ -74,7 +76,7 @@ struct Wanted {
 }
 
 impl OwnPage {
-    pub(super) fn new(ports: &Ports, beat_every: Duration) -> Self {
+    pub(super) fn new(ports: &Ports, beat_every: Duration, health: Arc<Health>) -> Self {
         let state = State {
             number: 1,
             stored: None,
@@ -93,6 +95,7 @@ impl OwnPage {
             state: Mutex::new(state),
             changed: Notify::new(),
             newly_stored: Notify::new(),
+            health,
         }
     }
 
@@ -152,23 +155,30 @@ impl OwnPage {
     pub(super) async fn keep(&self, over: &CancellationToken) {
         let mut pause = self.beat_every;
         loop {
+            self.says("waits for the next beat");
             tokio::select! {
                 biased;
                 () = over.cancelled() => break,
                 () = self.changed.notified() => {}
                 () = self.clock.sleep(pause) => {}
             }
+            self.says("writes this worker's page of the journal");
             tokio::select! {
                 biased;
                 () = over.cancelled() => break,
                 next = self.store() => pause = next,
             }
         }
+        self.says("writes this worker's page for the last time");
         tokio::select! {
             biased;
             () = self.store_all() => {}
             () = self.clock.sleep(LAST_PATIENCE) => {}
         }
+    }
+
+    fn says(&self, doing: &str) {
+        self.health.says(&Loop::Page, doing);
     }
 
     /// Brings the stored page up to date, however often that must be tried.

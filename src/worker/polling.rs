@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
+use super::health::{ENDED, Loop, Sign};
 use super::pace::{Pace, Round};
 use crate::ports::{ActionKind, Offered};
 
@@ -17,19 +18,22 @@ impl Worker {
             let round = tokio::select! {
                 biased;
                 round = self.poll_once(first, stopping) => round,
-                () = stopping.cancelled() => return,
+                () = stopping.cancelled() => break,
             };
             first += 1; // Another action has the first choice in the next round.
             let pause = self.ports.dice.jittered(pace.after(round));
+            self.health.says(&Loop::Poll, format!("waits {:.1} s for the next round", pause.as_secs_f64()));
             tokio::select! {
                 biased;
                 () = self.ports.clock.sleep(pause) => {}
                 () = stopping.cancelled() => {}
             }
         }
+        self.health.says(&Loop::Poll, ENDED);
     }
 
     async fn poll_once(&self, first: usize, stopping: &CancellationToken) -> Round {
+        self.health.says(&Loop::Poll, "waits for a free slot");
         self.wait_for_a_free_slot().await;
         let (mut found, mut full, mut faulty) = (0, false, false);
         for turn in 0..ActionKind::ALL.len() {
@@ -39,14 +43,17 @@ impl Worker {
                 full = true;
                 break;
             }
+            self.health.says(&Loop::Poll, format!("polls for {action}"));
             match self.ports.jobs.poll(action, free).await {
                 Ok(offers) => {
+                    self.health.went_well(Sign::Poll(action));
                     found += offers.len();
                     full |= offers.len() >= free;
                     offers.into_iter().for_each(|offered| self.take(offered, stopping));
                 }
                 Err(fault) => {
                     faulty = true;
+                    self.health.went_wrong(Sign::Poll(action), &fault);
                     tracing::warn!(%action, %fault, "could not poll for jobs");
                 }
             }

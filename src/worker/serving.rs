@@ -12,9 +12,10 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
+use super::health::{Health, Loop};
 use super::page::{Noted, OwnPage};
 use crate::actions::{self, Hold, Limits};
-use crate::ports::{Cause, Failure, Fault, Job, Offered, Ports, Reported, Verdict};
+use crate::ports::{Cause, Failure, Fault, Job, JobId, Offered, Ports, Reported, Verdict};
 
 /// How often a job is claimed whose claims are not answered: with the pauses below about ten minutes.
 const CLAIMS: u32 = 24;
@@ -29,6 +30,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct Serving {
     pub(super) ports: Ports,
     pub(super) page: Arc<OwnPage>,
+    pub(super) health: Arc<Health>,
     pub(super) limits: Limits,
     pub(super) longest_hold: Duration,
     pub(super) stopping: CancellationToken,
@@ -50,10 +52,17 @@ pub(super) fn span_of(job: &Job) -> Span {
 }
 
 impl Serving {
+    /// What is being done about the job from now on.
+    pub(super) fn says(&self, job: &JobId, doing: impl Into<String>) {
+        self.health.says(&Loop::Job(job.clone()), doing);
+    }
+
     /// Serves one offered job to its end.
     pub(super) async fn serve(&self, offered: Offered) {
         let span = span_of(&offered.job);
+        let _served = self.health.serves(&offered.job.id);
         let serving = async {
+            self.says(&offered.job.id, "notes it in the journal");
             let Some(noted) = self.page.note(&offered.job.id).await else {
                 tracing::warn!("could not note the job in the journal, so did not take it; it will be offered again");
                 return;
@@ -73,6 +82,7 @@ impl Serving {
     async fn claim(&self, offered: &Offered, noted: &Noted) -> bool {
         let mut perhaps_ours = false;
         let mut pause = FIRST_PAUSE;
+        self.says(&offered.job.id, "claims it");
         for _ in 0..CLAIMS {
             match self.ports.jobs.acknowledge(offered).await {
                 Ok(true) => return true,
@@ -112,6 +122,11 @@ impl Serving {
     }
 
     async fn decide(&self, job: &Job) -> Verdict {
+        let of = match actions::subject(job) {
+            (Some(stage), Some(service)) => format!(" of {service} in stage {stage}"),
+            _ => String::new(),
+        };
+        self.says(&job.id, format!("plays {}{of}", job.action));
         let hold = Hold::new(self.ports.clock.clone(), self.longest_hold, self.stopping.clone());
         let acting = AssertUnwindSafe(actions::act(&self.ports, self.limits, job, &hold));
         match acting.catch_unwind().await {
@@ -123,6 +138,7 @@ impl Serving {
     /// Reports the verdict, and if CodePipeline refuses it, that it did.
     async fn conclude(&self, job: &Job, verdict: Verdict) {
         log(&verdict);
+        self.says(&job.id, "reports its verdict");
         let Err(fault) = self.report(job, &verdict).await else {
             return;
         };
@@ -145,6 +161,7 @@ impl Serving {
                 }
                 Err(fault @ Fault::Unavailable { .. }) => {
                     tracing::warn!(%fault, "could not report the verdict; trying again");
+                    self.says(&job.id, format!("reports its verdict again: {fault}"));
                 }
                 Err(fault) => return Err(fault),
             }

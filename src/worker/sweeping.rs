@@ -6,34 +6,56 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
+use super::Worker;
+use super::health::{ENDED, Loop, Sign};
 use crate::actions::{Hold, Sweeper, Swept, end_unwanted_runs};
-use crate::ports::Ports;
 
 /// How long one sweep waits for stacks to be gone, all together; what is not gone by then is looked at next time.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// Sweeps until `stopping` is cancelled.
-pub(super) async fn run(ports: &Ports, settings: &Settings, stopping: &CancellationToken) {
-    let sweeper = Sweeper::new(settings.failed_grace);
-    while !stopping.is_cancelled() {
-        tokio::select! {
-            biased;
-            () = ports.clock.sleep(ports.dice.jittered(settings.sweep_every)) => {}
-            () = stopping.cancelled() => return,
-        }
-        let hold = Hold::new(ports.clock.clone(), LONGEST_WAIT, stopping.clone());
-        // A bug in the sweep must not cost the jobs that are held beside it their verdicts.
-        let sweeping = AssertUnwindSafe(sweeper.sweep(ports, &hold)).catch_unwind();
-        match sweeping.await {
-            Ok(Ok(swept)) => log(&swept),
-            Ok(Err(why)) => {
-                tracing::warn!(%why, "nothing could be swept; the next sweep tries again")
+impl Worker {
+    /// Sweeps until `stopping` is cancelled.
+    pub(super) async fn sweep_until(&self, stopping: &CancellationToken) {
+        let (ports, settings) = (&self.ports, &self.settings);
+        let sweeper = Sweeper::new(settings.failed_grace);
+        while !stopping.is_cancelled() {
+            self.health.says(&Loop::Sweep, "waits for the next sweep");
+            tokio::select! {
+                biased;
+                () = ports.clock.sleep(ports.dice.jittered(settings.sweep_every)) => {}
+                () = stopping.cancelled() => break,
             }
-            Err(_) => tracing::error!("the sweep ran into a bug; the next one tries again"),
+            self.health.says(&Loop::Sweep, "sweeps the stages");
+            let hold = Hold::new(ports.clock.clone(), LONGEST_WAIT, stopping.clone());
+            // A bug in the sweep must not cost the jobs that are held beside it their verdicts.
+            let sweeping = AssertUnwindSafe(sweeper.sweep(ports, &hold)).catch_unwind();
+            self.note_sweep(sweeping.await);
+            self.health.says(&Loop::Sweep, "looks for test runs that nobody waits for");
+            self.end_unwanted_runs().await;
         }
-        // What a sweep gives up, this worker's or another's, needs no tests any more.
-        match end_unwanted_runs(ports).await {
+        self.health.says(&Loop::Sweep, ENDED);
+    }
+
+    fn note_sweep(&self, swept: std::thread::Result<Result<Swept, String>>) {
+        match swept {
+            Ok(Ok(swept)) => {
+                self.health.went_well(Sign::Sweep);
+                log(&swept);
+            }
+            Ok(Err(why)) => {
+                self.health.went_wrong(Sign::Sweep, &why);
+                tracing::warn!(%why, "nothing could be swept; the next sweep tries again");
+            }
+            Err(_) => {
+                self.health.went_wrong(Sign::Sweep, &"it ran into a bug; the log says which");
+                tracing::error!("the sweep ran into a bug; the next one tries again");
+            }
+        }
+    }
+
+    /// What a sweep gives up, this worker's or another's, needs no tests any more.
+    async fn end_unwanted_runs(&self) {
+        match end_unwanted_runs(&self.ports).await {
             Ok(ended) => {
                 for run in ended {
                     tracing::info!(%run, "ended a test run that nobody waits for");

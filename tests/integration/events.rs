@@ -7,10 +7,15 @@ use crate::world::World;
 use crate::world_with_actions;
 
 /// The versions of the service whose stack has the subscription.
+///
+/// The newest is looked at first. One cannot look at two stacks at once: whoever saw the older one first, and the newer one
+/// after the events were handed over in between, would count two where there never were two.
 async fn subscribers(world: &World, service: &str) -> Vec<String> {
     let stage = world.stage().await;
     let mut subscribers = Vec::new();
-    for (of, version) in stage.all_versions().filter(|(of, _)| of.service.as_str() == service) {
+    let mut versions: Vec<_> = stage.all_versions().filter(|(of, _)| of.service.as_str() == service).collect();
+    versions.sort_by_key(|(_, version)| std::cmp::Reverse(version.ordinal));
+    for (of, version) in versions {
         let resources = world.cloudformation().describe_stack_resources().stack_name(&version.stack.name);
         let Ok(told) = resources.send().await else {
             continue; // Not made yet.

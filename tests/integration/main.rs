@@ -10,6 +10,7 @@ mod codepipeline;
 mod contract;
 mod counted;
 mod events;
+mod health;
 mod isolation;
 mod local_codepipeline;
 mod local_many;
@@ -20,6 +21,7 @@ mod main_job;
 mod probe;
 mod queue;
 mod restart;
+mod rolling;
 mod slow;
 mod status;
 mod stop;
@@ -73,7 +75,8 @@ against_ministack! {
     artifacts:
         an_artifact_that_is_gone_is_told_apart
         an_artifact_is_stored_encrypted
-        an_artifact_that_is_no_archive_is_refused;
+        an_artifact_that_is_no_archive_is_refused
+        an_artifact_that_is_given_up_half_unpacked_leaves_nothing;
     journal:
         a_page_is_seen_to_move
         a_page_is_taken_over_by_one;

@@ -68,7 +68,7 @@ async fn a_worker_that_wakes_up_late_gives_up_the_jobs_that_were_taken_over() {
 }
 
 /// Waits until the worker has logged this.
-async fn await_log(world: &World, worker: usize, wanted: &str) {
+pub(crate) async fn await_log(world: &World, worker: usize, wanted: &str) {
     let deadline = Instant::now() + SOON;
     while !world.workers[worker].logged().contains(wanted) {
         assert!(Instant::now() < deadline, "{wanted}\n{}", world.logs());

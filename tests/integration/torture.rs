@@ -133,7 +133,10 @@ fn tell(known: &Known<'_>, (runs, actions): (&Runs, &Actions), took: Duration) {
     println!(
         "torture: runs: {passed} passed, {failed} failed, {stopped} stopped, {invalid} disturbed; {answers} answers checked"
     );
-    println!("torture: {} promotions, refused {:?}", actions.promoted, actions.refusals);
+    println!(
+        "torture: {} promotions, refused {:?}, failed as they deserve {:?}",
+        actions.promoted, actions.refusals, actions.deserved
+    );
     println!(
         "torture: {} switch backs, {} had nothing to switch to, {} were overtaken",
         done.switched_back, done.nothing_kept, done.overtaken

@@ -147,7 +147,7 @@ impl Stages for MemoryStages {
                 Err(bad) => {
                     let (doing, detail) = (format!("read the document of stage {stage}"), bad.to_string());
                     Err(match bad {
-                        DocumentError::Newer { .. } => Fault::Outdated { doing, detail },
+                        DocumentError::Newer { .. } | DocumentError::Unknown(_) => Fault::Outdated { doing, detail },
                         _ => Fault::Rejected { doing, detail },
                     })
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bluestage::ports::{ActionKind, Job, JobId, Verdict};
-use bluestage::worker::Ended;
+use bluestage::worker::{Ended, Settings};
 
 use crate::memory::freezing::FreezingClock;
 use crate::memory::{Break, Command, Memory};
@@ -66,16 +66,22 @@ async fn the_job_of_a_worker_that_froze_is_gone_on_with_by_another() {
 async fn a_worker_that_wakes_up_and_stops_hands_nothing_over_that_was_taken_from_it() {
     let world = Memory::new();
     world.stacks.behave(|stacks| stacks.creating = 1_000);
-    let (first, clock) = mortal(&world, "a");
+    // Long enough that nobody hands the job on meanwhile.
+    let patient = Settings { longest_hold: settings(1).lease * 10, ..settings(1) };
+    let mut ports = world.ports("a");
+    let clock = Arc::new(FreezingClock::new(ports.clock));
+    ports.clock = Arc::clone(&clock) as Arc<_>;
+    let first = Working::with(ports, patient.clone());
     let job = offered(&world, "orders");
     until(&world, || world.jobs.held() == 1).await;
     clock.freeze();
-    let second = Working::on(world.ports("b"), 2);
+    let second = Working::with(world.ports("b"), patient.clone());
     until(&world, || !world.line.trail_of(&["jobs.job "]).is_empty()).await;
     clock.thaw();
-    world.pass(settings(1).lease).await;
+    let reports = world.line.trail_of(&["jobs.report "]);
+    world.pass(patient.lease).await;
     assert_eq!(first.stop().await, Ended::Cleanly);
-    assert_eq!(world.line.trail_of(&["jobs.report "]), [""; 0]);
+    assert_eq!(world.line.trail_of(&["jobs.report "]), reports);
     world.stacks.behave(|stacks| stacks.creating = 0);
     until(&world, || is_answered(&world, &job)).await;
     assert_eq!(second.stop().await, Ended::Cleanly);

@@ -9,6 +9,7 @@ mod memory;
 
 mod crashes;
 mod deploy_blue;
+mod health;
 mod journal;
 mod orphans;
 mod promote;

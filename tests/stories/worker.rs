@@ -1,10 +1,11 @@
 //! The worker over a small CodePipeline: every job it takes gets one verdict, whatever happens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bluestage::ports::{ActionKind, Job, JobId, Ports, Verdict};
 use bluestage::release::State;
-use bluestage::worker::{Ended, Pacing, Settings, Worker};
+use bluestage::worker::{Ended, Health, Pacing, Settings, Worker};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -31,18 +32,28 @@ pub(crate) fn settings(slots: usize) -> Settings {
 pub(crate) struct Working {
     stopping: CancellationToken,
     pub(crate) cancelled: CancellationToken,
+    pub(crate) health: Arc<Health>,
     task: JoinHandle<Ended>,
 }
 
 impl Working {
     pub(crate) fn on(ports: Ports, slots: usize) -> Self {
+        Self::with(ports, settings(slots))
+    }
+
+    pub(crate) fn with(ports: Ports, settings: Settings) -> Self {
         let (stopping, cancelled) = (CancellationToken::new(), CancellationToken::new());
-        let worker = Worker::new(ports, settings(slots));
+        let worker = Worker::new(ports, settings);
+        let health = worker.health();
         let task = tokio::spawn({
             let (stopping, cancelled) = (stopping.clone(), cancelled.clone());
             async move { worker.run(stopping, cancelled).await }
         });
-        Self { stopping, cancelled, task }
+        Self { stopping, cancelled, health, task }
+    }
+
+    pub(crate) fn is_told_to_stop(&self) {
+        self.stopping.cancel();
     }
 
     pub(crate) async fn stop(self) -> Ended {

@@ -32,17 +32,16 @@ pub(super) fn standing(status: &StackStatus) -> Standing {
         | StackStatus::ImportInProgress
         | StackStatus::ImportRollbackInProgress
         | StackStatus::RollbackInProgress
+        // What the update took out of the stack is deleted only now: a subscription that `GreenDeployment` turned off still
+        // gets its events, and a further update would be refused.
+        | StackStatus::UpdateCompleteCleanupInProgress
         | StackStatus::UpdateInProgress
         | StackStatus::UpdateRollbackCompleteCleanupInProgress
         | StackStatus::UpdateRollbackInProgress => Standing::Moving,
 
         StackStatus::DeleteInProgress => Standing::Leaving,
 
-        // While CloudFormation clears away what an update replaced, the new resources already serve.
-        StackStatus::CreateComplete
-        | StackStatus::ImportComplete
-        | StackStatus::UpdateComplete
-        | StackStatus::UpdateCompleteCleanupInProgress => Standing::Usable,
+        StackStatus::CreateComplete | StackStatus::ImportComplete | StackStatus::UpdateComplete => Standing::Usable,
 
         StackStatus::CreateFailed
         | StackStatus::DeleteFailed
@@ -85,7 +84,7 @@ mod tests {
             ("ROLLBACK_FAILED", Standing::Broken),
             ("ROLLBACK_IN_PROGRESS", Standing::Moving),
             ("UPDATE_COMPLETE", Standing::Usable),
-            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Standing::Usable),
+            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Standing::Moving),
             ("UPDATE_FAILED", Standing::Broken),
             ("UPDATE_IN_PROGRESS", Standing::Moving),
             ("UPDATE_ROLLBACK_COMPLETE", Standing::Broken),

@@ -1,6 +1,8 @@
 //! Artifacts: told apart when they are gone, refused when they are no archive, encrypted when they are stored.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use bluestage::ports::{ActionKind, Artifact, ArtifactFault, Job, JobId, PipelineContext};
@@ -36,8 +38,8 @@ pub(crate) fn job() -> Job {
 /// An empty directory to unpack into, beside which there is room.
 pub(crate) fn place() -> (TempDir, std::path::PathBuf) {
     let home = TempDir::new().unwrap();
-    let into = home.path().join("into");
-    std::fs::create_dir(&into).unwrap();
+    let into = home.path().join("workspace/into");
+    std::fs::create_dir_all(&into).unwrap();
     (home, into)
 }
 
@@ -86,4 +88,48 @@ pub(crate) async fn an_artifact_that_is_no_archive_is_refused(sdk: &SdkConfig) {
     assert!(matches!(&refused, ArtifactFault::Refused { name, .. } if name == "Source"), "{refused:?}");
     let left = std::fs::read_dir(home.path()).unwrap().count();
     assert_eq!(left, 1, "the download is cleared away");
+}
+
+pub(crate) async fn an_artifact_that_is_given_up_half_unpacked_leaves_nothing(sdk: &SdkConfig) {
+    let artifacts = adapters(sdk).await.artifacts;
+    let files = TempDir::new().unwrap();
+    for number in 0..MANY {
+        std::fs::write(files.path().join(number.to_string()), "a file").unwrap();
+    }
+    let packed = TempDir::new().unwrap();
+    let archive = packed.path().join("many.zip");
+    bluestage::archive::pack(files.path(), &archive).unwrap();
+    let put = s3(sdk).put_object().bucket(BUCKET).key("many").body(std::fs::read(&archive).unwrap().into());
+    put.send().await.expect("the object is stored");
+
+    let outside = TempDir::new().unwrap();
+    let workspace = TempDir::new_in(outside.path()).unwrap();
+    let into = workspace.path().join("into");
+    std::fs::create_dir(&into).unwrap();
+    let (job, many) = (job(), artifact(BUCKET, "many"));
+    tokio::select! {
+        unpacked = artifacts.unpack(&job, &many, &into) => panic!("it was unpacked too soon: {unpacked:?}"),
+        () = until(|| files_below(outside.path()) > MANY / 20) => {}
+    }
+    drop(workspace);
+    // Not even an empty directory stays.
+    until(|| std::fs::read_dir(outside.path()).unwrap().count() == 0).await;
+}
+
+/// So many files that one can give up while they are unpacked.
+const MANY: usize = 5_000;
+
+async fn until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never came to be");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// How many files there are; one that is deleted meanwhile is none.
+fn files_below(directory: &Path) -> usize {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let counts = entries.map(|entry| if entry.path().is_dir() { files_below(&entry.path()) } else { 1 });
+    counts.sum()
 }

@@ -78,13 +78,14 @@ async fn grow(stages: &dyn Stages) -> Written {
 
 pub(crate) async fn a_document_of_a_newer_program_is_refused(sdk: &SdkConfig) {
     let aws = adapters(sdk).await;
-    let object = s3(sdk).put_object().bucket(BUCKET);
-    let newer = br#"{"schema": 99}"#.to_vec();
-    let put = object.key("blue/stages/test.json").body(newer.into()).send();
-    put.await.expect("the document is stored");
-    let refused = aws.stages.read(&test_stage()).await.unwrap_err();
-    assert!(matches!(refused, Fault::Outdated { .. }), "{refused:?}");
-    assert!(refused.to_string().contains("update this worker"));
+    for newer in [r#"{"schema": 99}"#, r#"{"schema": 1, "novelty": true}"#] {
+        let object = s3(sdk).put_object().bucket(BUCKET);
+        let put = object.key("blue/stages/test.json").body(newer.as_bytes().to_vec().into()).send();
+        put.await.expect("the document is stored");
+        let refused = aws.stages.read(&test_stage()).await.unwrap_err();
+        assert!(matches!(refused, Fault::Outdated { .. }), "{refused:?}");
+        assert!(refused.to_string().contains("update this worker"));
+    }
 }
 
 pub(crate) async fn every_stage_is_listed(sdk: &SdkConfig) {

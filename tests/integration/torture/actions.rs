@@ -6,6 +6,7 @@ use aws_sdk_codepipeline::types::ActionExecutionDetail;
 use bluestage::release::VersionRef;
 
 use super::Findings;
+use super::plan::Flaw;
 use super::runs::Known;
 use super::storm;
 use crate::world::World;
@@ -16,6 +17,8 @@ pub(super) struct Actions {
     pub(super) executions: BTreeMap<String, usize>,
     pub(super) promoted: usize,
     pub(super) refusals: BTreeMap<&'static str, usize>,
+    /// How often actions failed for a flaw of what was released.
+    pub(super) deserved: BTreeMap<&'static str, usize>,
 }
 
 /// Words of the messages with which a promotion may be refused, each with what kind of refusal that is.
@@ -68,6 +71,7 @@ struct Action {
     execution: String,
     name: String,
     status: String,
+    code: String,
     message: String,
     version: Option<String>,
 }
@@ -83,6 +87,7 @@ impl Action {
             execution: detail.pipeline_execution_id.clone().unwrap(),
             name: detail.action_name.clone().unwrap(),
             status: detail.status.as_ref().unwrap().as_str().to_owned(),
+            code: error.and_then(|error| error.code.clone()).unwrap_or_default(),
             message: error.and_then(|error| error.message.clone()).unwrap_or_default(),
             version: variables.and_then(|variables| variables.get("Version").cloned()),
         }
@@ -92,26 +97,45 @@ impl Action {
         VersionRef { service: self.service.parse().unwrap(), version: self.version.as_ref().unwrap().parse().unwrap() }
     }
 
-    /// An action of an execution that was stopped may fail for that; else only broken versions fail their tests, and only
-    /// promotions are refused, for what is nobody's fault.
+    /// An action of an execution that was stopped may fail for that; else only flawed versions fail, each where its flaw
+    /// shows and with the words for it, and only promotions are refused, for what is nobody's fault.
     fn check(&self, known: &Known<'_>, (actions, findings): (&mut Actions, &mut Findings)) {
+        let stopped = known.done.stopped.contains(&self.execution);
+        let flaw = self.flaw(known);
         if self.status != "Failed" {
-            let known_status = self.status == "Succeeded" || known.done.stopped.contains(&self.execution);
-            return findings.expect(known_status, || format!("nobody stopped this: {self:#?}"));
+            findings.expect(self.status == "Succeeded" || stopped, || format!("nobody stopped this: {self:#?}"));
+            let shows = self.status == "Succeeded" && flaw.is_some_and(|flaw| self.name == shown_by(flaw).0);
+            return findings.expect(!shows, || format!("this should fail: {self:#?}"));
         }
         let refusal = REFUSALS.iter().find(|(words, _)| self.message.contains(words));
-        match (self.name.as_str(), refusal) {
-            ("Promote", Some((_, kind))) => *actions.refusals.entry(kind).or_default() += 1,
-            ("RunIsolatedTests", _) if self.is_broken(known) => {}
-            _ => findings
-                .expect(known.done.stopped.contains(&self.execution), || format!("this should not fail: {self:#?}")),
+        match (self.name.as_str(), refusal, flaw) {
+            ("Promote", Some((_, kind)), _) if self.code == "RevisionOutOfSync" => {
+                *actions.refusals.entry(kind).or_default() += 1;
+            }
+            (name, _, Some(flaw)) if self.code == "JobFailed" && (name, true) == self.told_as(flaw) => {
+                *actions.deserved.entry(shown_by(flaw).1).or_default() += 1;
+            }
+            _ => findings.expect(stopped, || format!("this should not fail, or not so: {self:#?}")),
         }
     }
 
-    fn is_broken(&self, known: &Known<'_>) -> bool {
+    /// Where such a flaw shows, and whether the message tells it.
+    fn told_as(&self, flaw: Flaw) -> (&'static str, bool) {
+        let (action, words) = shown_by(flaw);
+        (action, self.message.contains(words))
+    }
+
+    fn flaw(&self, known: &Known<'_>) -> Option<Flaw> {
         let mut versions = known.history.versions.iter();
         let made = versions.find(|(_, version)| version.execution.execution_id == self.execution);
-        let release = made.and_then(|(of, _)| known.history.release_of(of, known.done));
-        release.is_some_and(|release| release.broken)
+        made.and_then(|(of, _)| known.history.release_of(of, known.done))?.flaw
+    }
+}
+
+/// The action that fails for such a flaw, and what its message says then.
+fn shown_by(flaw: Flaw) -> (&'static str, &'static str) {
+    match flaw {
+        Flaw::NoStack => ("DeployBlue", "Refused (AWS::SQS::Queue) failed"),
+        Flaw::WrongAnswers => ("RunIsolatedTests", "the command ended with exit code 1"),
     }
 }

@@ -101,10 +101,10 @@ fn nothing_broken_went_live(history: &History, done: &Done, findings: &mut Findi
             continue;
         };
         let passed = version.tested.is_some() || version.promoted_at.is_some();
-        findings.expect(!(release.broken && passed), || format!("the broken {of} passed: {version:#?}"));
+        findings.expect(!(release.flaw.is_some() && passed), || format!("the broken {of} passed: {version:#?}"));
         for (service, other) in version.view.iter().filter(|(service, _)| **service != of.service) {
             let other = VersionRef { service: service.clone(), version: other.clone() };
-            let broken = history.release_of(&other, done).is_none_or(|release| release.broken);
+            let broken = history.release_of(&other, done).is_none_or(|release| release.flaw.is_some());
             findings.expect(!broken, || format!("{of} was tested with the broken {other}"));
         }
     }

@@ -41,9 +41,29 @@ pub(super) struct Release {
     /// Its place among all, by which what answers can be told apart.
     pub(super) number: usize,
     pub(super) service: usize,
-    /// Whether the service then answers wrongly.
-    pub(super) broken: bool,
+    /// What is wrong with the service then.
+    pub(super) flaw: Option<Flaw>,
     pub(super) test_millis: u64,
+}
+
+/// What can be wrong with a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// It answers wrongly, so that its tests fail.
+    WrongAnswers,
+    /// Its stack cannot be made.
+    NoStack,
+}
+
+impl Flaw {
+    /// Three of eight releases have one.
+    pub(super) fn drawn(rng: &mut Rng) -> Option<Self> {
+        match rng.u8(..8) {
+            0..2 => Some(Self::WrongAnswers),
+            2 => Some(Self::NoStack),
+            _ => None,
+        }
+    }
 }
 
 /// Something that somebody does.
@@ -80,7 +100,7 @@ impl Plan {
             services.push(service);
         }
         let first =
-            (0..size.services).map(|service| Release { number: service, service, broken: false, test_millis: 200 });
+            (0..size.services).map(|service| Release { number: service, service, flaw: None, test_millis: 200 });
         Self { first: first.collect(), storm: storm(&mut rng, size), services }
     }
 
@@ -138,7 +158,7 @@ fn storm(rng: &mut Rng, size: Size) -> Vec<(Duration, Deed)> {
         let release = Release {
             number,
             service: rng.usize(..size.services),
-            broken: rng.u8(..4) == 0,
+            flaw: Flaw::drawn(rng),
             test_millis: rng.u64(200..3_000),
         };
         storm.push((at, Deed::Release(release)));

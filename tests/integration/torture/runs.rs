@@ -83,7 +83,7 @@ impl Known<'_> {
         let certificate = bundle.certificate();
         let of = version_of(&certificate["service"], &certificate["blue"]["version"]);
         let log = bundle.text("log.txt");
-        let broken = self.history.release_of(&of, self.done).is_none_or(|release| release.broken);
+        let broken = self.history.release_of(&of, self.done).is_none_or(|release| release.flaw.is_some());
         let invalid = self.history.outcomes.get(run) == Some(&RunOutcome::Invalid);
         let lost = self.done.workers_die && !self.counts(run);
         match (end.passed(), invalid) {

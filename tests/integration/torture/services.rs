@@ -2,7 +2,7 @@
 
 use aws_sdk_codepipeline::types::{SourceRevisionOverride, SourceRevisionType};
 
-use super::plan::{Plan, Release, Service};
+use super::plan::{Flaw, Plan, Release, Service};
 use crate::world::{PipelineOptions, SOURCE_BUCKET, Source, World};
 
 /// The pipeline of the service at this place.
@@ -55,7 +55,11 @@ fn source(service: &Service, release: Release) -> Source {
         .with("millis", &release.test_millis.to_string())
         .with("ask.py", include_str!("ask.py"));
     let source = if service.has_events { source.changed("template.yaml", "#events ", "") } else { source };
-    if release.broken { source.changed("template.yaml", "n * n", "n * n + 1") } else { source }
+    match release.flaw {
+        None => source,
+        Some(Flaw::WrongAnswers) => source.changed("template.yaml", "n * n", "n * n + 1"),
+        Some(Flaw::NoStack) => source.changed("template.yaml", "#fails ", ""),
+    }
 }
 
 /// Releases through the service's pipeline. Tells the execution, and the revision by which the release is known from

@@ -72,6 +72,11 @@ impl Proxy {
         self.weather.disturb(seed, percent);
     }
 
+    /// From now on nobody can be reached.
+    pub fn cut(&self) {
+        self.weather.cut();
+    }
+
     /// From now on everything is passed on as it is.
     pub fn calm(&self) {
         self.weather.calm();

@@ -33,6 +33,7 @@ pub(super) async fn pass_on(
     upstream: SocketAddr,
     weather: Arc<Weather>,
 ) -> Result<Response<Body>, HungUp> {
+    let at = Instant::now();
     let (head, body) = request.into_parts();
     let service = call::service(&head);
     let (body, read) = match service {
@@ -54,7 +55,7 @@ pub(super) async fn pass_on(
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         None | Some(Fault::LoseAnswer | Fault::RefuseAfterwards(_)) => {}
     }
-    let asked = Asked { call, read };
+    let asked = Asked { at, call, read };
     let answered = asked.send(head, body, (upstream, &weather)).await?;
     match fault {
         Some(Fault::LoseAnswer) => {
@@ -70,6 +71,7 @@ pub(super) async fn pass_on(
 }
 
 struct Asked {
+    at: Instant,
     call: Call,
     read: Bytes,
 }
@@ -97,6 +99,7 @@ impl Asked {
         let answer = whole(body).await?;
         let json = |bytes: &Bytes| serde_json::from_slice(bytes).unwrap_or(Value::Null);
         weather.note(Exchange {
+            asked: self.at,
             at: Instant::now(),
             operation: self.call.operation.clone(),
             request: json(&self.read),

@@ -14,6 +14,8 @@ use super::fault::{Fault, Trouble};
 /// What CodePipeline was asked, and what it answered.
 #[derive(Clone, Debug)]
 pub struct Exchange {
+    /// When it was asked; who was killed after that has asked all the same.
+    pub asked: Instant,
     /// When it answered.
     pub at: Instant,
     pub operation: String,
@@ -36,6 +38,8 @@ pub(super) struct Weather(Mutex<State>);
 struct State {
     /// What random faults are drawn from, and how many of a hundred calls meet one; none in calm weather.
     storm: Option<(Rng, u8)>,
+    /// Whether every connection is reset.
+    is_cut: bool,
     /// Faults for particular operations, in the order in which they were ordered.
     ordered: BTreeMap<String, VecDeque<Fault>>,
     calls: Vec<(Instant, Call)>,
@@ -49,7 +53,12 @@ impl Weather {
     }
 
     pub(super) fn calm(&self) {
-        self.state().storm = None;
+        let mut state = self.state();
+        (state.storm, state.is_cut) = (None, false);
+    }
+
+    pub(super) fn cut(&self) {
+        self.state().is_cut = true;
     }
 
     pub(super) fn spoil(&self, operation: &str, fault: Fault) {
@@ -77,7 +86,8 @@ impl Weather {
         let mut state = self.state();
         state.calls.push((Instant::now(), call.clone()));
         let ordered = state.ordered.get_mut(&call.operation).and_then(VecDeque::pop_front);
-        let fault = ordered.or_else(|| {
+        let cut = state.is_cut.then_some(Fault::Drop);
+        let fault = ordered.or(cut).or_else(|| {
             let (rng, percent) = state.storm.as_mut()?;
             (rng.u8(..100) < *percent).then(|| drawn(rng, call.service, is_conditional))
         })?;

@@ -8,6 +8,7 @@
 //! not the same timing.
 
 mod ledger;
+mod recovery;
 mod schedule;
 mod troupe;
 
@@ -147,7 +148,7 @@ async fn check_executions(world: &World, (plan, done): (&Plan, &Done), findings:
         let status = &statuses[&done.executions[&release.number]];
         let deserved = match status {
             Status::Superseded | Status::Failed => true,
-            Status::Succeeded => !release.broken,
+            Status::Succeeded => release.flaw.is_none(),
             _ => false,
         };
         findings.expect(deserved, || format!("{status}: {release:?}"));
@@ -157,8 +158,8 @@ async fn check_executions(world: &World, (plan, done): (&Plan, &Done), findings:
 fn tell((ledger, troupe): (&Ledger, &Troupe), (runs, actions): (&Runs, &Actions), took: Duration) {
     let Runs { passed, failed, stopped, invalid, lost, answers } = runs;
     println!(
-        "chaos: executions {:?}, {} promotions, refused {:?}",
-        actions.executions, actions.promoted, actions.refusals
+        "chaos: executions {:?}, {} promotions, refused {:?}, failed as they deserve {:?}",
+        actions.executions, actions.promoted, actions.refusals, actions.deserved
     );
     println!(
         "chaos: runs: {passed} passed, {failed} failed, {stopped} stopped, {invalid} disturbed, {lost} lost with their \
@@ -173,19 +174,15 @@ fn tell((ledger, troupe): (&Ledger, &Troupe), (runs, actions): (&Runs, &Actions)
         troupe.take_overs(),
         troupe.left_by_the_killed()
     );
-    match ledger.recovery() {
-        Some((jobs, median, worst)) => println!(
-            "chaos: {jobs} jobs were held by workers that were killed; from the kill to their verdict: median {:.1} s, \
-             worst {:.1} s",
-            median.as_secs_f64(),
-            worst.as_secs_f64()
-        ),
-        None => println!("chaos: no killed worker held a job"),
-    }
+    println!("chaos: {}; the lease is {:.0} s", ledger.recoveries, LEASE.as_secs_f64());
     println!("chaos: settled after {:.0} s", took.as_secs_f64());
 }
 
-/// The directories in a directory.
-fn directories_in(path: &std::path::Path) -> usize {
-    fs::read_dir(path).map_or(0, |entries| entries.flatten().count())
+/// What is in a directory, each with what is in it.
+fn left_in(path: &std::path::Path) -> Vec<String> {
+    let entries = |path: &std::path::Path| -> Vec<_> { fs::read_dir(path).into_iter().flatten().flatten().collect() };
+    let name = |entry: &fs::DirEntry| entry.file_name().display().to_string();
+    let names = |path: &std::path::Path| entries(path).iter().map(name).collect::<Vec<_>>();
+    let told = |entry: &fs::DirEntry| format!("{} with {:?}", name(entry), names(&entry.path()));
+    entries(path).iter().map(told).collect()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::super::plan::{self, Release, Size};
+use super::super::plan::{self, Flaw, Release, Size};
 use super::LEASE;
 use super::troupe::WORKERS;
 
@@ -41,7 +41,7 @@ impl Schedule {
             let release = Release {
                 number,
                 service: rng.usize(..size.services),
-                broken: rng.u8(..4) == 0,
+                flaw: Flaw::drawn(&mut rng),
                 test_millis: rng.u64(200..4_000),
             };
             deeds.push((at, Deed::Release(release)));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::super::Findings;
-use super::directories_in;
 use super::ledger::Ledger;
+use super::left_in;
 use crate::world::{Endpoints, Exchange, Process, Proxy, World};
 
 pub(super) const WORKERS: usize = 3;
@@ -86,8 +86,8 @@ impl Troupe {
     pub(super) async fn kill(&mut self, world: &mut World, number: usize) {
         let number = self.holder(number).await;
         let place = &mut self.places[number];
-        place.worker.kill();
         let at = Instant::now();
+        place.worker.kill();
         self.kills.push(Kill { place: number, since: place.since, at });
         let next = world.worker_at(&place.endpoints());
         self.killed.push(std::mem::replace(&mut place.worker, next));
@@ -136,14 +136,14 @@ impl Troupe {
             let code = worker.ended(PATIENCE).and_then(|status| status.code());
             let last = worker.last_lines(5);
             findings.expect(code == Some(0), || format!("a worker that was told to end: {code:?}\n{last}"));
-            let left = directories_in(&worker.directory);
-            findings.expect(left == 0, || format!("a worker has left {left} temporary directories"));
+            let left = left_in(&worker.directory);
+            findings.expect(left.is_empty(), || format!("worker {} has left temporary files: {left:?}", worker.id()));
         }
     }
 
     /// What a killed worker was working in: nobody can tidy up after a SIGKILL.
     pub(super) fn left_by_the_killed(&self) -> usize {
-        self.killed.iter().map(|worker| directories_in(&worker.directory)).sum()
+        self.killed.iter().map(|worker| left_in(&worker.directory).len()).sum()
     }
 
     /// How often jobs were taken over, as the workers tell.
