@@ -7,6 +7,8 @@
 
 mod deploy_blue;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod hand_over;
 mod hold;
 mod honesty;

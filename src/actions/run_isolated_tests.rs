@@ -205,7 +205,8 @@ async fn watch(turn: &mut Turn<'_>, properties: &RunIsolatedTests, run: CarriedR
         let before = turn.ports.clock.elapsed();
         let again = turn.hold.pause(LOOK).await;
         let watched = turn.ports.clock.elapsed().saturating_sub(before);
-        run.watched_millis += u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
+        let watched = u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
+        run.watched_millis = run.watched_millis.saturating_add(watched);
         turn.carried.run = Some(run.clone());
         if !again {
             return Ok(Watched::Running(run.id, progress));
@@ -253,7 +254,7 @@ async fn not_counted(
     tracing::warn!(%run, ?changed, "something outside changed a stack under the tests; the run does not count");
     match &turn.carried.run {
         Some(carried) if carried.invalid < MOST_INVALID => {
-            let next = Attempt { number: carried.attempt + 1, invalid: carried.invalid + 1 };
+            let next = Attempt { number: carried.attempt.saturating_add(1), invalid: carried.invalid + 1 };
             start(turn, properties, next).await
         }
         Some(_) | None => Err(Stop::RunsInvalid { changed }),

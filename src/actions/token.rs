@@ -1,6 +1,14 @@
 //! What one job of an action execution hands to the next.
 //!
 //! Nothing else needs to be remembered: what is, is read from the stage document and from the outside.
+//!
+//! CodePipeline keeps the token, and only we write it; but whoever may call `PutJobSuccessResult` and knows a job's id
+//! could hand in one of their own. It is not signed. A digest would show only accidents, and a key that all workers
+//! share would have to lie in the state bucket, where those who can read it can mostly change the stage document, too.
+//! So a token is never an authority: it belongs to one action execution, the run that it names must be one of this
+//! execution's, the stack must be the one in the stage document (`deploy_blue`), and the deadline is at most a whole time
+//! limit from now. What is left to a forger is what they could have without it: to end this one action, or to make it
+//! look and wait anew.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +21,7 @@ const SCHEMA: u32 = 1;
 
 /// What is carried from job to job of one action execution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Carried {
     schema: u32,
     /// The action execution it belongs to: a token of another one is refused.
@@ -29,6 +38,7 @@ pub(super) struct Carried {
 
 /// A run as far as its action's jobs know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct CarriedRun {
     /// Its name.
     pub(super) id: RunId,
@@ -61,10 +71,18 @@ impl Carried {
         if head.execution != *execution {
             return Err(Stop::UnreadableToken);
         }
+        // Every job reckons the deadline anew, and none before the first one's: later than that nobody has set it.
+        let deadline = head.deadline.min(deadline);
         if head.schema > SCHEMA {
-            return Err(Stop::NewerToken { deadline: head.deadline });
+            return Err(Stop::NewerToken { deadline });
         }
-        serde_json::from_str(token).map_err(|_| Stop::UnreadableToken)
+        let carried: Self = serde_json::from_str(token).map_err(|_| Stop::UnreadableToken)?;
+        if carried.names_own_run() { Ok(Self { deadline, ..carried }) } else { Err(Stop::UnreadableToken) }
+    }
+
+    /// Whether the run, if it names one, is this action execution's own: another one's could be stopped by it.
+    fn names_own_run(&self) -> bool {
+        self.run.as_ref().is_none_or(|run| run.id == RunId::new(&self.execution, run.attempt))
     }
 
     /// As a continuation token.

@@ -4,6 +4,8 @@
 //! writes anything, trusts no size that an archive claims, and leaves nothing behind when it refuses. What we pack is
 //! our own, so [`pack`] is plain.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod pack;
 mod tree;
 mod unpack;

@@ -4,6 +4,7 @@ use super::job;
 use crate::actions::stop::Stop;
 use crate::actions::token::{Carried, CarriedRun};
 use crate::ports::{ActionKind, Job, Token};
+use crate::release::RunId;
 
 fn first() -> Job {
     job(ActionKind::RunIsolatedTests, &[])
@@ -17,7 +18,7 @@ fn full() -> Carried {
     let mut carried = Carried::of(&first(), 1_000).unwrap();
     carried.stack_id = Some("arn:stack/x".to_owned());
     carried.run =
-        Some(CarriedRun { id: "run-a1-2".parse().unwrap(), attempt: 2, invalid: 1, beat: 7, watched_millis: 18_000 });
+        Some(CarriedRun { id: RunId::new("a-1", 2), attempt: 2, invalid: 1, beat: 7, watched_millis: 18_000 });
     carried
 }
 
@@ -40,7 +41,10 @@ fn a_first_job_carries_its_deadline_and_nothing_else() {
 fn a_token_that_is_not_ours_is_refused() {
     let ours = full().token().unwrap();
     let other_execution = ours.as_str().replace("a-1", "a-2");
-    for bad in ["", "x", "{}", &other_execution] {
+    let other_run = ours.as_str().replace("run-a1-2", "run-b7-2");
+    let other_attempt = ours.as_str().replace("\"attempt\":2", "\"attempt\":3");
+    let more = ours.as_str().replace("\"schema\":1", "\"schema\":1,\"role\":\"admin\"");
+    for bad in ["", "x", "{}", &other_execution, &other_run, &other_attempt, &more] {
         assert_ne!(bad, ours.as_str());
         let refused = Carried::of(&continued(bad), 1_000);
         assert!(matches!(refused, Err(Stop::UnreadableToken)), "{bad}");
@@ -50,8 +54,14 @@ fn a_token_that_is_not_ours_is_refused() {
 #[test]
 fn a_token_of_a_newer_program_is_told_apart() {
     let newer = full().token().unwrap().as_str().replace("\"schema\":1", "\"schema\":2");
-    let refused = Carried::of(&continued(&newer), 5);
+    let refused = Carried::of(&continued(&newer), 1_500);
     assert!(matches!(refused, Err(Stop::NewerToken { deadline: 1_000 })), "{refused:?}");
+}
+
+#[test]
+fn a_token_gives_an_action_no_more_time_than_its_limit() {
+    let for_ever = full().token().unwrap().as_str().replace("\"deadline\":1000", "\"deadline\":99999999999");
+    assert_eq!(Carried::of(&continued(&for_ever), 1_500).unwrap().deadline, 1_500);
 }
 
 #[test]
