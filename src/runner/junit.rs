@@ -15,6 +15,9 @@ use crate::ports::{FailedTest, Totals};
 /// The most characters of a failure's message and of a test's name: enough for a line in a table.
 const MOST_MESSAGE: usize = 300;
 
+/// The most characters of a complaint about the report's form.
+const MOST_COMPLAINT: usize = 200;
+
 /// What a report tells.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -46,8 +49,10 @@ pub(super) fn read(xml: &str) -> Result<Report, String> {
     }
 }
 
+/// What the reader complains about, in one line: it quotes the report, which may hold anything.
 fn at(events: &Reader<&[u8]>, error: &dyn std::fmt::Display) -> String {
-    format!("{error} (at byte {})", events.error_position())
+    let quoted = readable(error.to_string().as_bytes());
+    format!("{} (at byte {})", start_of(first_line(&quoted), MOST_COMPLAINT), events.error_position())
 }
 
 fn resolved(reference: &BytesRef<'_>) -> String {
@@ -195,7 +200,8 @@ impl FailureText {
     fn told(&self) -> String {
         let message = readable(self.message.as_bytes());
         let body = readable(self.body.as_bytes());
-        let line = [&message, &body, &self.kind]
+        let kind = readable(self.kind.as_bytes());
+        let line = [&message, &body, &kind]
             .into_iter()
             .map(|text| first_line(text))
             .find(|line| !line.is_empty())
