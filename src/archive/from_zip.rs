@@ -32,10 +32,21 @@ type Index = ZipIterable<BufReader<File>>;
 /// Unpacks a zip archive that is open twice, for its index and for its files.
 pub(super) fn unpack(index: File, mut bodies: File, into: &Path, limits: Limits) -> Result<(), Refused> {
     let packed = bodies.metadata().map_err(Refused::Disk)?.len();
-    let mut index = open(index, packed, limits)?;
+    let end = end_of_index(&mut bodies, packed)?;
+    let mut index = open(index, limits)?;
     let mut tree = Tree::new(limits.entries);
     let mut written = Written::new(into);
-    check(&mut index, &mut bodies, &mut tree, &mut written)?;
+    let mut index_starts = u64::MAX;
+    let mut spans = Vec::with_capacity(index.len());
+    let entries = index.files().map_err(|e| damaged(&e))?;
+    for entry in entries.by_ref() {
+        let entry = entry.map_err(|e| damaged(&e))?;
+        index_starts = index_starts.min(entry.central_header_start());
+        spans.push((entry.header_start(), entry.compressed_size()));
+        check(entry, &mut bodies, &mut tree, &mut written)?;
+    }
+    belongs_to(entries.reader_mut(), spans.len(), end)?;
+    nothing_overlaps(spans, index_starts)?;
     let mut counted = Counted::new(limits, packed);
     for entry in index.files().map_err(|e| damaged(&e))? {
         write(entry.map_err(|e| damaged(&e))?, &mut bodies, &mut written, &mut counted)?;
@@ -43,8 +54,7 @@ pub(super) fn unpack(index: File, mut bodies: File, into: &Path, limits: Limits)
     written.finish(&tree)
 }
 
-fn open(mut index: File, packed: u64, limits: Limits) -> Result<Index, Refused> {
-    ends_where_it_says(&mut index, packed)?;
+fn open(index: File, limits: Limits) -> Result<Index, Refused> {
     // Nothing stands before the archive: the library need not search for where it begins.
     let config = Config { archive_offset: ArchiveOffset::Known(0) };
     // The index's entries are short, and each is looked for anew.
@@ -57,38 +67,54 @@ fn open(mut index: File, packed: u64, limits: Limits) -> Result<Index, Refused> 
     Ok(index.enforce_header_consistency(true))
 }
 
-/// Insists that the archive's last byte is the last of its index: what follows, others may take for an archive.
-fn ends_where_it_says(archive: &mut File, packed: u64) -> Result<(), Refused> {
+/// Where the end of the index stands whose last byte is the archive's: what follows, others may take for an archive.
+fn end_of_index(archive: &mut File, packed: u64) -> Result<u64, Refused> {
     let most = (END_OF_INDEX + MOST_COMMENT) as u64;
+    let from = packed.saturating_sub(most);
     let mut tail = Vec::new();
-    archive.seek(SeekFrom::Start(packed.saturating_sub(most))).map_err(Refused::Disk)?;
+    archive.seek(SeekFrom::Start(from)).map_err(Refused::Disk)?;
     archive.take(most).read_to_end(&mut tail).map_err(Refused::Disk)?;
-    let refused = |why: &str| Err(Refused::Archive(why.to_owned()));
     let Some(at) = tail.windows(4).rposition(|four| four == b"PK\x05\x06") else {
-        return refused("it is not a complete zip archive: its end is missing");
+        return Err(Refused::Archive("it is not a complete zip archive: its end is missing".into()));
     };
     match tail.get(at + END_OF_INDEX - 2..at + END_OF_INDEX) {
-        Some([low, high]) if at + END_OF_INDEX + usize::from(u16::from_le_bytes([*low, *high])) == tail.len() => Ok(()),
-        _ => refused("it does not end where it says: something follows its end, or a part of that is missing"),
+        Some([low, high]) if at + END_OF_INDEX + usize::from(u16::from_le_bytes([*low, *high])) == tail.len() => {
+            Ok(from + at as u64)
+        }
+        _ => Err(Refused::Archive(
+            "it does not end where it says: something follows its end, or a part of that is missing".into(),
+        )),
     }
 }
 
-/// Looks at all entries before anything is written, and notes the symbolic links.
-fn check(index: &mut Index, bodies: &mut File, tree: &mut Tree, written: &mut Written<'_>) -> Result<(), Refused> {
-    let mut spans = Vec::with_capacity(index.len());
-    let mut index_starts = u64::MAX;
-    for entry in index.files().map_err(|e| damaged(&e))? {
-        let entry = entry.map_err(|e| damaged(&e))?;
-        index_starts = index_starts.min(entry.central_header_start());
-        spans.push((entry.header_start(), entry.compressed_size()));
-        if let Some(place) = place_of(entry, bodies)? {
-            tree.add(&place)?;
-            if matches!(place.kind, Kind::SymbolicLink { .. }) {
-                written.entry(place)?;
-            }
+/// Insists that the index, which ended where `index` stands, belongs to this end. The library falls back on an earlier
+/// end where it does not like the last one, and two archives in one are two answers to what is in it.
+fn belongs_to(index: &mut BufReader<File>, entries: usize, end: u64) -> Result<(), Refused> {
+    let mut at = if entries == 0 { 0 } else { index.stream_position().map_err(Refused::Disk)? };
+    let mut longer = [0; 12];
+    index.seek(SeekFrom::Start(at)).map_err(Refused::Disk)?;
+    if at < end && index.read_exact(&mut longer).is_ok() && longer.starts_with(b"PK\x06\x06") {
+        // The longer form of the end (zip64) says how much of it follows; its locator stands between the two.
+        let [_, _, _, _, size @ ..] = longer;
+        at = at.saturating_add(12 + 20).saturating_add(u64::from_le_bytes(size));
+    }
+    if at == end { Ok(()) } else { Err(Refused::Archive("something stands between its index and its end".into())) }
+}
+
+/// Looks at an entry before anything is written, and notes it if it is a symbolic link.
+fn check(
+    entry: ZipFileEntry<'_>,
+    bodies: &mut File,
+    tree: &mut Tree,
+    written: &mut Written<'_>,
+) -> Result<(), Refused> {
+    if let Some(place) = place_of(entry, bodies)? {
+        tree.add(&place)?;
+        if matches!(place.kind, Kind::SymbolicLink { .. }) {
+            written.entry(place)?;
         }
     }
-    nothing_overlaps(spans, index_starts)
+    Ok(())
 }
 
 /// Bombs of a few kilobytes unpack the same bytes as thousands of files.

@@ -15,14 +15,18 @@ use super::tree::{Kind, Place};
 /// A header that gives a name is shorter, and one with a file's extended attributes not much longer. It is in memory.
 const MOST_HEADER_BYTES: u64 = 1 << 20;
 
+/// Writers need three before an entry: a name, a target, and the rest. Without a bound, an archive of nothing but headers
+/// would keep us busy for minutes.
+const MOST_HEADERS: usize = 8;
+
 /// What earlier headers say of the next entry.
 #[derive(Default)]
 pub(super) struct Announced {
     name: Option<Vec<u8>>,
     target: Option<Vec<u8>>,
     size: Option<Vec<u8>>,
-    /// Whether there was such a header at all.
-    pending: bool,
+    /// How many such headers there were.
+    headers: usize,
 }
 
 /// What a header was.
@@ -36,6 +40,9 @@ pub(super) enum Next {
 impl Announced {
     /// Takes the header of `entry` in.
     pub(super) fn next<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<Next, Refused> {
+        if self.headers >= MOST_HEADERS {
+            return Err(Refused::Archive("it holds too many headers before an entry".into()));
+        }
         match entry.header().entry_type() {
             EntryType::GNULongName => {
                 let name = without_zero(content(entry)?);
@@ -49,16 +56,17 @@ impl Announced {
             EntryType::XGlobalHeader => self.pax(&content(entry)?, false)?,
             _ => return std::mem::take(self).place_of(entry),
         }
+        self.headers += 1;
         Ok(Next::Nothing)
     }
 
     /// Insists that everything that was announced has come.
     pub(super) fn is_complete(&self) -> Result<(), Refused> {
-        if self.pending { Err(Refused::Archive("it ends in the middle".into())) } else { Ok(()) }
+        let nothing_is_open = self.name.is_none() && self.target.is_none() && self.size.is_none();
+        if nothing_is_open { Ok(()) } else { Err(Refused::Archive("it ends in the middle".into())) }
     }
 
     fn announce(&mut self, which: impl Fn(&mut Self) -> &mut Option<Vec<u8>>, value: Vec<u8>) -> Result<(), Refused> {
-        self.pending = true;
         let before = which(self).replace(value);
         if before.is_some() { Err(contradictory("")) } else { Ok(()) }
     }
@@ -70,7 +78,6 @@ impl Announced {
         if header.windows(2).any(|two| two == b"\n\n") {
             return Err(malformed());
         }
-        self.pending |= for_next;
         for pair in PaxExtensions::new(header) {
             let pair = pair.map_err(|_| malformed())?;
             let value = pair.value_bytes().to_vec();

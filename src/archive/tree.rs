@@ -197,7 +197,7 @@ impl Tree {
             if let Some(What::SymbolicLink(target)) = next.map(|next| &self.nodes[next as usize].what) {
                 links += 1;
                 if links > MOST_LINKS_IN_A_ROW {
-                    return Err(refused("it holds a symbolic link that leads round in circles", &link.name));
+                    return Err(refused("it holds a symbolic link that goes through too many others", &link.name));
                 }
                 open.extend(parts_of(target, link)?);
             } else {
