@@ -11,7 +11,7 @@ const MOST_CHARACTERS: usize = 300;
 pub fn junit(bytes: &[u8]) {
     match junit::read(&String::from_utf8_lossy(bytes)) {
         Ok(report) => {
-            assert_eq!(report.totals.failed, report.failed.len() as u64);
+            assert_eq!(report.failed.len() as u64, report.totals.failed.min(junit::MOST_FAILED_TESTS as u64));
             assert!(report.totals.failed + report.totals.skipped <= report.totals.tests);
             for test in &report.failed {
                 fits_into_a_line(&test.name);

@@ -15,6 +15,9 @@ use crate::ports::{FailedTest, Totals};
 /// The most characters of a failure's message and of a test's name: enough for a line in a table.
 const MOST_MESSAGE: usize = 300;
 
+/// The run's record is one small object, and nobody reads more names than these.
+pub(super) const MOST_FAILED_TESTS: usize = 50;
+
 /// The most characters of a complaint about the report's form.
 const MOST_COMPLAINT: usize = 200;
 
@@ -23,7 +26,7 @@ const MOST_COMPLAINT: usize = 200;
 pub(super) struct Report {
     /// Its counts.
     pub(super) totals: Totals,
-    /// Every test that failed.
+    /// The tests that failed, the first few.
     pub(super) failed: Vec<FailedTest>,
 }
 
@@ -142,7 +145,9 @@ impl Reading {
         self.report.totals.tests += 1;
         if let Some(failure) = case.failure {
             self.report.totals.failed += 1;
-            self.report.failed.push(FailedTest { name: case.name, message: failure.told() });
+            if self.report.failed.len() < MOST_FAILED_TESTS {
+                self.report.failed.push(FailedTest { name: case.name, message: failure.told() });
+            }
         } else if case.skipped {
             self.report.totals.skipped += 1;
         }

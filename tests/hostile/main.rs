@@ -23,8 +23,8 @@ use tempfile::TempDir;
 /// The most memory, in KiB, that a process may ever have had for unpacking.
 const MOST_MEMORY: u64 = 64 << 10;
 
-/// A bound against hangs: the slowest takes a second, and machines are busy.
-const MOST_SECONDS: f64 = 5.0;
+/// A bound against hangs, and no measure: alone, in a debug build, the slowest takes under two seconds.
+const MOST_SECONDS: f64 = 20.0;
 
 /// Tells the process of its own which archive to unpack, and where.
 const ARCHIVE: &str = "HOSTILE_ARCHIVE";
@@ -122,7 +122,7 @@ fn every_hostile_archive_is_refused_in_bounds_and_leaves_nothing() {
     let archives = Archives::make();
     assert!(archives.manifest.hostile.len() >= 25);
     let mut wrong = Vec::new();
-    let (mut most_memory, mut most_seconds) = (0, 0.0_f64);
+    let (mut most_memory, mut most_seconds, mut slowest) = (0, 0.0, "");
     for Hostile { file, says, why } in &archives.manifest.hostile {
         let unpacked = archives.unpack(file);
         let mut of_this = unpacked.beyond_bounds();
@@ -134,9 +134,14 @@ fn every_hostile_archive_is_refused_in_bounds_and_leaves_nothing() {
         }
         wrong.extend(of_this.into_iter().map(|what| format!("{file}, which {why}: {what}")));
         most_memory = most_memory.max(unpacked.memory);
-        most_seconds = most_seconds.max(unpacked.seconds);
+        if unpacked.seconds > most_seconds {
+            (most_seconds, slowest) = (unpacked.seconds, file.as_str());
+        }
     }
-    println!("{} archives, at most {most_memory} KiB, {most_seconds} s", archives.manifest.hostile.len());
+    println!(
+        "{} archives, at most {most_memory} KiB; {slowest} took longest, {most_seconds} s",
+        archives.manifest.hostile.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
