@@ -8,10 +8,11 @@ use std::sync::Arc;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
+use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::fault;
-use super::files::{Access, Missed, Place, missed};
+use super::files::{Access, Call, Missed, Place, missed};
 
 /// More than any test or template artifact we know of, and little enough that a wrong one cannot fill a worker's disk.
 /// CodePipeline itself lets source artifacts grow to 5 GB (CodePipeline user guide, "Quotas").
@@ -32,13 +33,11 @@ const ATTEMPTS: u32 = 4;
 pub(super) async fn download(access: &Access<'_>, from: Place<'_>, to: &Path, doing: &str) -> Result<(), Missed> {
     let file = tokio::fs::File::create(to).await.map_err(|error| broken(doing, &error))?;
     let download = Download { access, from, file: Arc::new(file.into_std().await), doing };
-    let whole = download.part(&Part { from: 0, of: None }).await?;
-    let starts = (whole.fetched..whole.bytes).step_by(PART as usize).map(|from| Part { from, of: Some(&whole) });
-    let parts = stream::iter(starts).map(|part| {
-        let download = &download;
-        async move { download.part(&part).await.map(drop) }
-    });
-    parts.buffer_unordered(AT_ONCE).try_for_each(|()| std::future::ready(Ok(()))).await
+    let whole = download.part(Part { from: 0, of: None }).await?;
+    let starts = (whole.fetched..whole.bytes).step_by(PART as usize);
+    let parts: Vec<Call<'_, Whole>> =
+        starts.map(|from| download.part(Part { from, of: Some(&whole) }).boxed()).collect();
+    stream::iter(parts).buffer_unordered(AT_ONCE).try_for_each(|_| std::future::ready(Ok(()))).await
 }
 
 struct Download<'a> {
@@ -64,10 +63,10 @@ struct Part<'a> {
 
 impl Download<'_> {
     /// Fetches the part, again where its answer breaks off.
-    async fn part(&self, part: &Part<'_>) -> Result<Whole, Missed> {
+    async fn part(&self, part: Part<'_>) -> Result<Whole, Missed> {
         let mut attempt = 1;
         loop {
-            match self.access.call(async |s3| self.once(&s3, part).await).await {
+            match self.access.call(|s3| self.once(s3, &part).boxed()).await {
                 Err(Missed::BrokeOff(why)) if attempt < ATTEMPTS => {
                     tracing::debug!(%why, attempt, from = part.from, "asking for a part again");
                     attempt += 1;
@@ -77,7 +76,7 @@ impl Download<'_> {
         }
     }
 
-    async fn once(&self, s3: &Client, part: &Part<'_>) -> Result<Whole, Missed> {
+    async fn once(&self, s3: Client, part: &Part<'_>) -> Result<Whole, Missed> {
         let range = format!("bytes={}-{}", part.from, part.from + PART - 1);
         let request = s3.get_object().bucket(self.from.bucket).key(self.from.key).range(range);
         let request = request.set_if_match(part.of.and_then(|whole| whole.etag.clone()));

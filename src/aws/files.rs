@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::fault::{self, Failed, fault};
@@ -53,6 +54,9 @@ pub(super) trait Renew: Send + Sync {
     async fn renewed(&self) -> Result<Client, Missed>;
 }
 
+/// A call that is being made.
+pub(super) type Call<'a, T> = BoxFuture<'a, Result<T, Missed>>;
+
 /// A client for S3 that several calls share, renewed once when they all find its credentials expired.
 pub(super) struct Access<'a> {
     /// The client, and how often it was renewed.
@@ -72,7 +76,7 @@ impl<'a> Access<'a> {
     }
 
     /// Makes the call, and once more with fresh credentials if those have expired.
-    pub(super) async fn call<T>(&self, call: impl AsyncFn(Client) -> Result<T, Missed>) -> Result<T, Missed> {
+    pub(super) async fn call<'b, T>(&self, call: impl Fn(Client) -> Call<'b, T> + Send + Sync) -> Result<T, Missed> {
         let (age, client) = self.now.lock().await.clone();
         match call(client).await {
             Err(Missed::Expired(fault)) => call(self.renewed_since(age, fault).await?).await,

@@ -5,11 +5,12 @@ use std::path::Path;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
+use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::clients::upload_config;
 use super::fault;
-use super::files::{Access, Missed, Place, missed};
+use super::files::{Access, Call, Missed, Place, missed};
 
 /// Up to this size a file goes in one request: that needs no permission but `s3:PutObject`, while parts also need
 /// `kms:Decrypt` for a key of the customer's, and `s3:AbortMultipartUpload` to clear up.
@@ -52,10 +53,10 @@ struct Upload<'a> {
 
 impl Upload<'_> {
     async fn whole(&self) -> Result<(), Missed> {
-        self.access.call(async |s3| self.put(&s3).await).await
+        self.access.call(|s3| self.put(s3).boxed()).await
     }
 
-    async fn put(&self, s3: &Client) -> Result<(), Missed> {
+    async fn put(&self, s3: Client) -> Result<(), Missed> {
         let body = ByteStream::from_path(self.from).await.map_err(|error| self.unreadable(&error.to_string()))?;
         let Place { bucket, key } = self.to.place;
         let request = s3.put_object().bucket(bucket).key(key).content_type(ZIP).body(body);
@@ -69,13 +70,13 @@ impl Upload<'_> {
     /// Nobody sees anything of it before the last request, and what was sent is deleted when it does not come to that.
     /// If this worker dies on the way, the bucket's lifecycle rule for incomplete uploads does it.
     async fn in_parts(&self, bytes: u64) -> Result<(), Missed> {
-        let id = self.access.call(async |s3| self.begin(&s3).await).await?;
+        let id = self.access.call(|s3| self.begin(s3).boxed()).await?;
         let completed = match self.parts(&id, bytes).await {
-            Ok(parts) => self.access.call(async |s3| self.complete(&s3, &id, &parts).await).await,
+            Ok(parts) => self.access.call(|s3| self.complete(s3, &id, &parts).boxed()).await,
             Err(missed) => Err(missed),
         };
         if completed.is_err() {
-            let aborted = self.access.call(async |s3| self.abort(&s3, &id).await).await;
+            let aborted = self.access.call(|s3| self.abort(s3, &id).boxed()).await;
             if let Err(missed) = aborted {
                 tracing::warn!(?missed, key = self.to.place.key, "could not delete the parts of an upload that failed");
             }
@@ -83,7 +84,7 @@ impl Upload<'_> {
         completed
     }
 
-    async fn begin(&self, s3: &Client) -> Result<String, Missed> {
+    async fn begin(&self, s3: Client) -> Result<String, Missed> {
         let Place { bucket, key } = self.to.place;
         let request = s3.create_multipart_upload().bucket(bucket).key(key).content_type(ZIP);
         let request = request
@@ -96,16 +97,20 @@ impl Upload<'_> {
     }
 
     async fn parts(&self, id: &str, bytes: u64) -> Result<Vec<CompletedPart>, Missed> {
-        let parts = stream::iter((0..bytes).step_by(PART as usize).zip(1..)).map(|(from, number)| async move {
-            let length = PART.min(bytes - from);
-            self.access.call(async |s3| self.part(&s3, id, number, (from, length)).await).await
-        });
-        parts.buffered(AT_ONCE).try_collect().await
+        let parts: Vec<Call<'_, CompletedPart>> = (0..bytes)
+            .step_by(PART as usize)
+            .zip(1..)
+            .map(|(from, number)| {
+                let span = (from, PART.min(bytes - from));
+                async move { self.access.call(|s3| self.part(s3, id, number, span).boxed()).await }.boxed()
+            })
+            .collect();
+        stream::iter(parts).buffered(AT_ONCE).try_collect().await
     }
 
     async fn part(
         &self,
-        s3: &Client,
+        s3: Client,
         id: &str,
         number: i32,
         (from, length): (u64, u64),
@@ -121,14 +126,14 @@ impl Upload<'_> {
         Ok(part.set_checksum_crc32(sent.checksum_crc32).build())
     }
 
-    async fn complete(&self, s3: &Client, id: &str, parts: &[CompletedPart]) -> Result<(), Missed> {
+    async fn complete(&self, s3: Client, id: &str, parts: &[CompletedPart]) -> Result<(), Missed> {
         let Place { bucket, key } = self.to.place;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec())).build();
         let request = s3.complete_multipart_upload().bucket(bucket).key(key).upload_id(id).multipart_upload(parts);
         request.send().await.map(drop).map_err(|error| missed(self.doing, &error))
     }
 
-    async fn abort(&self, s3: &Client, id: &str) -> Result<(), Missed> {
+    async fn abort(&self, s3: Client, id: &str) -> Result<(), Missed> {
         let Place { bucket, key } = self.to.place;
         let request = s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
         request.send().await.map(drop).map_err(|error| missed(self.doing, &error))
