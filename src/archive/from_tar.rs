@@ -60,7 +60,6 @@ fn read(source: &mut dyn Read, packed: u64, into: &Path, limits: Limits) -> Resu
         }
     }
     announced.is_complete()?;
-    drop(archive);
     ends(&mut stream, end)?;
     written.finish(&tree)
 }
