@@ -89,17 +89,19 @@ impl Download<'_> {
             Err(error) => return Err(missed(self.doing, &error)),
         };
         let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
-        // A server that knows no ranges sends everything at once.
-        let (asked, total) = match answer.content_range().map(total_of) {
-            Some(total) => (total.map(|total| PART.min(total.saturating_sub(part.from))), total),
-            None => (length, length),
+        let total = match answer.content_range() {
+            Some(range) => total_of(range, part.from),
+            // A server that knows no ranges sends everything at once.
+            None if part.of.is_none() => length,
+            None => None,
         };
-        let (Some(asked), Some(total)) = (asked, total) else {
-            return Err(self.broke_off("the answer does not say how long the object is"));
+        let Some(total) = total else {
+            return Err(self.broke_off("the answer does not say which part of how much it is"));
         };
         if total > MOST_BYTES {
             return Err(Missed::TooLarge);
         }
+        let asked = if answer.content_range().is_some() { PART.min(total - part.from) } else { total };
         if length != Some(asked) || part.of.is_some_and(|before| before.bytes != total) {
             return Err(self.broke_off("the answer has another length than was asked for"));
         }
@@ -151,7 +153,22 @@ fn broken(doing: &str, error: &std::io::Error) -> Missed {
     Missed::Fault(fault::unavailable(doing.to_owned(), error.to_string()))
 }
 
-/// The length of the whole object in `bytes 0-9/100`.
-fn total_of(range: &str) -> Option<u64> {
-    range.rsplit_once('/')?.1.parse().ok()
+/// The length of the whole object in `bytes 0-9/100`, if the part begins at `from`.
+fn total_of(range: &str, from: u64) -> Option<u64> {
+    let (part, total) = range.strip_prefix("bytes ")?.split_once('/')?;
+    let begins: u64 = part.split_once('-')?.0.parse().ok()?;
+    total.parse().ok().filter(|total| begins == from && from < *total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::total_of;
+
+    #[test]
+    fn a_part_is_taken_only_for_the_one_that_was_asked_for() {
+        assert_eq!(total_of("bytes 8-15/100", 8), Some(100));
+        for other in ["bytes 0-7/100", "bytes 8-15/*", "bytes 8-15/8", "bytes */100", "items 8-15/100", "bytes 8/100", ""] {
+            assert_eq!(total_of(other, 8), None, "{other}");
+        }
+    }
 }

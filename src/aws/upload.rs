@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
 use futures::FutureExt;
@@ -130,7 +131,12 @@ impl Upload<'_> {
         let Place { bucket, key } = self.to.place;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec())).build();
         let request = s3.complete_multipart_upload().bucket(bucket).key(key).upload_id(id).multipart_upload(parts);
-        request.send().await.map(drop).map_err(|error| missed(self.doing, &error))
+        request.send().await.map(drop).map_err(|error| match error.code() {
+            // The SDK asks again when an answer was lost. The parts are one object by then, or S3 has dropped them: to
+            // send the file anew is right in both cases.
+            Some("NoSuchUpload") => Missed::Fault(fault::unavailable(self.doing.to_owned(), error.to_string())),
+            _ => missed(self.doing, &error),
+        })
     }
 
     async fn abort(&self, s3: Client, id: &str) -> Result<(), Missed> {

@@ -1,5 +1,5 @@
 //! An S3 that keeps one object and has mishaps: answers that break off, credentials that expire between two parts, an
-//! object that is replaced while it is read, parts that are refused. It answers `GetJobDetails`, too.
+//! object that is replaced while it is read, parts that are refused, an upload that is gone at its end. It answers `GetJobDetails`, too.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,6 +23,10 @@ pub(crate) enum Mishap {
     Replaced,
     /// It knows no ranges.
     NoRanges,
+    /// It knows ranges only in the first part's answer.
+    ForgetsRanges,
+    /// It has no upload any more when all its parts are there.
+    LosesUpload,
     /// It takes no part with this number.
     RefusesPart(usize),
 }
@@ -96,6 +100,10 @@ async fn answer(
             let id = "<UploadId>u-1</UploadId>";
             said(StatusCode::OK, format!("<InitiateMultipartUploadResult>{id}</InitiateMultipartUploadResult>"))
         }
+        ("POST", None) if kept.mishap == Mishap::LosesUpload => {
+            kept.asked.push("complete".to_owned());
+            refused(StatusCode::NOT_FOUND, "NoSuchUpload")
+        }
         ("DELETE", None) if query.contains("uploadId=u-1") => {
             kept.asked.push("abort".to_owned());
             said(StatusCode::NO_CONTENT, String::new())
@@ -131,7 +139,7 @@ impl Kept {
         if self.mishap == Mishap::Replaced {
             self.etag = "\"second\"";
         }
-        if self.mishap == Mishap::NoRanges {
+        if self.mishap == Mishap::NoRanges || (self.mishap == Mishap::ForgetsRanges && from > 0) {
             return answer.body(Body::from(self.object.clone())).unwrap();
         }
         let part = self.object.slice(from..=to);

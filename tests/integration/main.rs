@@ -111,6 +111,8 @@ against_mishaps! {
     credentials_that_expire_between_two_parts_are_renewed_once
     an_object_that_is_replaced_meanwhile_is_not_mixed
     a_server_without_ranges_is_understood
+    a_part_that_is_another_one_is_never_taken
+    an_upload_that_is_gone_at_its_end_is_worth_another_try
     an_upload_that_fails_deletes_its_parts
 }
 

@@ -68,6 +68,7 @@ pub(crate) async fn a_large_artifact_is_stored_in_parts(sdk: &SdkConfig) {
     let stored = s3(sdk).get_object().bucket(BUCKET).key("large").send().await.unwrap();
     assert!(stored.e_tag().unwrap().trim_matches('"').ends_with("-11"), "{:?}", stored.e_tag());
     assert_eq!(stored.server_side_encryption().map(|sse| sse.as_str()), Some("aws:kms"));
+    assert!(stored.ssekms_key_id().unwrap().contains("key-1"));
     assert_eq!(stored.content_type(), Some("application/zip"));
     assert!(stored.body.collect().await.unwrap().to_vec() == content);
     let open = s3(sdk).list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
@@ -130,14 +131,32 @@ pub(crate) async fn a_server_without_ranges_is_understood() {
     assert_eq!(fickle.asked("get "), 1);
 }
 
-pub(crate) async fn an_upload_that_fails_deletes_its_parts() {
-    let fickle = Fickle::start(Vec::new(), Mishap::RefusesPart(3)).await;
+pub(crate) async fn a_part_that_is_another_one_is_never_taken() {
+    let (fickle, fetched) = fetch(Mishap::ForgetsRanges).await;
+    let fault = fetched.unwrap_err();
+    assert!(matches!(fault, ArtifactFault::Fault(Fault::Unavailable { .. })), "{fault:?}");
+    assert_eq!(fickle.asked(&format!("get {PART} ")), 4);
+}
+
+/// Stores a file that goes in parts on a server that has this mishap.
+async fn store(mishap: Mishap) -> (Fickle, ArtifactFault) {
+    let fickle = Fickle::start(Vec::new(), mishap).await;
     let aws = Aws::new(&fickle.sdk().await, "s3://team-state".parse().unwrap());
     let (home, _into) = place();
     let file = home.path().join("reports.zip");
     std::fs::File::create(&file).unwrap().set_len((64 << 20) + 1).unwrap();
     let failed = aws.artifacts.upload(&job_with_credentials(), &artifact(BUCKET, "large"), &file).await;
-    let fault = failed.unwrap_err();
+    (fickle, failed.unwrap_err())
+}
+
+pub(crate) async fn an_upload_that_is_gone_at_its_end_is_worth_another_try() {
+    let (fickle, fault) = store(Mishap::LosesUpload).await;
+    assert!(matches!(fault, ArtifactFault::Fault(Fault::Unavailable { .. })), "{fault:?}");
+    assert_eq!((fickle.asked("complete"), fickle.asked("abort")), (1, 1));
+}
+
+pub(crate) async fn an_upload_that_fails_deletes_its_parts() {
+    let (fickle, fault) = store(Mishap::RefusesPart(3)).await;
     assert!(matches!(fault, ArtifactFault::Fault(Fault::Denied { .. })), "{fault:?}");
     assert_eq!((fickle.asked("begin"), fickle.asked("abort")), (1, 1));
 }
