@@ -8,7 +8,7 @@ use std::path::Component;
 use super::properties::PropertyError;
 use super::token::Carried;
 use super::values::{Value, parse_environment, parse_parameters};
-use crate::ports::{ActionKind, Job, JobId, PipelineContext};
+use crate::ports::{ActionKind, Job, JobId, PipelineContext, Seal};
 use crate::release::{Execution, Moment, RunId};
 
 /// The action execution of the job that hands a token in.
@@ -48,7 +48,9 @@ fn says_which_property(error: &PropertyError, property: &str) {
 pub fn token(text: &str) {
     let mut job = job();
     job.token = Some(text.to_owned());
-    let Ok(carried) = Carried::of(&job, DEADLINE) else {
+    let seal = Seal::of(&"nobody knows this key, nor guesses it".to_owned().into()).expect("a long key");
+    assert!(Carried::of(&job, DEADLINE, &seal).is_err(), "a token without our seal");
+    let Ok(carried) = Carried::of(&job, DEADLINE, &Seal::none()) else {
         return;
     };
     assert!(carried.deadline <= DEADLINE, "a token must not give an action more time than it has");
@@ -56,9 +58,9 @@ pub fn token(text: &str) {
         assert_eq!(run.id, RunId::new(EXECUTION, run.attempt), "a token must not name another execution's run");
     }
     // What is read is handed on; only a token that is too long already cannot be.
-    if let Ok(token) = carried.token() {
+    if let Ok(token) = carried.token(&seal) {
         job.token = Some(token.as_str().to_owned());
-        let again = Carried::of(&job, DEADLINE).ok();
+        let again = Carried::of(&job, DEADLINE, &seal).ok();
         assert_eq!(again.as_ref(), Some(&carried));
     }
 }

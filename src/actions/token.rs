@@ -3,17 +3,19 @@
 //! Nothing else needs to be remembered: what is, is read from the stage document and from the outside.
 //!
 //! CodePipeline keeps the token, and only we write it; but whoever may call `PutJobSuccessResult` and knows a job's id
-//! could hand in one of their own. It is not signed. A digest would show only accidents, and a key that all workers
-//! share would have to lie in the state bucket, where those who can read it can mostly change the stage document, too.
-//! So a token is never an authority: it belongs to one action execution, the run that it names must be one of this
-//! execution's, the stack must be the one in the stage document (`deploy_blue`), and the deadline is at most a whole time
-//! limit from now. What is left to a forger is what they could have without it: to end this one action, or to make it
-//! look and wait anew.
+//! could hand in one of their own. Where the workers were given a key, each token bears a seal, and one whose seal is
+//! missing or broken is refused. The key comes from outside: one that lay in the state bucket could be read by those who
+//! can change the stage document there, too.
+//!
+//! With a seal or without, a token is never an authority: it belongs to one action execution, the run that it names must
+//! be one of this execution's, the stack must be the one in the stage document (`deploy_blue`), and the deadline is at
+//! most a whole time limit from now. What is left to a forger is what they could have without it: to end this one
+//! action, or to make it look and wait anew.
 
 use serde::{Deserialize, Serialize};
 
 use super::stop::Stop;
-use crate::ports::{Job, Token};
+use crate::ports::{Job, Seal, Token};
 use crate::release::{Moment, RunId};
 
 /// The form of tokens that this program reads and writes.
@@ -62,11 +64,12 @@ struct Head {
 
 impl Carried {
     /// What this job was handed, or a fresh start with this `deadline` if it is the first of its action execution.
-    pub(super) fn of(job: &Job, deadline: Moment) -> Result<Self, Stop> {
+    pub(super) fn of(job: &Job, deadline: Moment, seal: &Seal) -> Result<Self, Stop> {
         let execution = &job.pipeline.execution.action_execution_id;
         let Some(token) = &job.token else {
             return Ok(Self { schema: SCHEMA, execution: execution.clone(), deadline, stack_id: None, run: None });
         };
+        let token = seal.opened(token).ok_or(Stop::UnreadableToken)?;
         let head: Head = serde_json::from_str(token).map_err(|_| Stop::UnreadableToken)?;
         if head.execution != *execution {
             return Err(Stop::UnreadableToken);
@@ -86,8 +89,8 @@ impl Carried {
     }
 
     /// As a continuation token.
-    pub(super) fn token(&self) -> Result<Token, Stop> {
+    pub(super) fn token(&self, seal: &Seal) -> Result<Token, Stop> {
         let text = serde_json::to_string(self).map_err(|_| Stop::UnreadableToken)?;
-        Token::new(text).ok_or(Stop::UnreadableToken)
+        Token::new(seal.sealed(text)).ok_or(Stop::UnreadableToken)
     }
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::{Limits, Refused, pack, unpack, unpack_within};
+use super::{Limits, Refused, fuzzing, pack, unpack, unpack_within};
 
 /// A zip of these files; a name that ends in a slash is a directory.
 fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -314,4 +314,12 @@ fn what_was_packed_unpacks_to_the_same_without_links() {
     let again = home.path().join("b.zip");
     pack(&from, &again).unwrap();
     assert_eq!(fs::read(&archive).unwrap(), fs::read(&again).unwrap());
+}
+
+#[test]
+fn whatever_was_found_by_fuzzing_is_refused_or_unpacked_inside() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/archive");
+    let inputs: Vec<_> = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!inputs.is_empty());
+    inputs.iter().for_each(|input| fuzzing::archive(&fs::read(input).unwrap()));
 }

@@ -167,7 +167,9 @@ mod tests {
     #[test]
     fn a_part_is_taken_only_for_the_one_that_was_asked_for() {
         assert_eq!(total_of("bytes 8-15/100", 8), Some(100));
-        for other in ["bytes 0-7/100", "bytes 8-15/*", "bytes 8-15/8", "bytes */100", "items 8-15/100", "bytes 8/100", ""] {
+        for other in
+            ["bytes 0-7/100", "bytes 8-15/*", "bytes 8-15/8", "bytes */100", "items 8-15/100", "bytes 8/100", ""]
+        {
             assert_eq!(total_of(other, 8), None, "{other}");
         }
     }

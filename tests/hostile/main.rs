@@ -4,10 +4,7 @@
 //! of its own, whose peak memory is measured.
 
 #![expect(clippy::unwrap_used, reason = "a test says that something is wrong by panicking")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a process of its own is told by its environment what to unpack, and timed"
-)]
+#![expect(clippy::disallowed_methods, reason = "a process of its own is told by its environment what to unpack")]
 #![expect(clippy::print_stdout, reason = "that process answers by printing")]
 
 use std::collections::BTreeMap;
@@ -15,7 +12,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -23,8 +19,8 @@ use tempfile::TempDir;
 /// The most memory, in KiB, that a process may ever have had for unpacking.
 const MOST_MEMORY: u64 = 64 << 10;
 
-/// A bound against hangs, and no measure: alone, in a debug build, the slowest takes under two seconds.
-const MOST_SECONDS: f64 = 20.0;
+/// The most seconds that unpacking may take, in a debug build, too: a processor's, so that neighbours do not count.
+const MOST_SECONDS: f64 = 5.0;
 
 /// Tells the process of its own which archive to unpack, and where.
 const ARCHIVE: &str = "HOSTILE_ARCHIVE";
@@ -185,12 +181,18 @@ fn modes_are_plain(directory: &Path) {
 #[ignore = "is started by the tests above, once for each archive"]
 fn unpacks_one_archive_in_a_process_of_its_own() {
     let [archive, into] = [ARCHIVE, INTO].map(|name| PathBuf::from(std::env::var_os(name).unwrap()));
-    let began = Instant::now();
+    let before = processor_seconds();
     let unpacked = bluestage::archive::unpack(&archive, &into);
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = processor_seconds() - before;
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     println!("\nsaid: {}", unpacked.map_or_else(|refused| refused.to_string(), |()| "unpacked".to_owned()));
     println!("seconds: {seconds}");
     println!("memory: {}", peak.trim().trim_end_matches(" kB"));
+}
+
+/// How long a processor has worked for this thread.
+fn processor_seconds() -> f64 {
+    let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    told.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
 }

@@ -1,11 +1,18 @@
-//! Properties, parameters and tokens that mean harm: each is refused with a sentence, or is plain text.
+//! Properties, parameters, templates, configurations and tokens that mean harm: each is refused with a sentence, or is
+//! plain text.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+
+use tempfile::TempDir;
 
 use super::job;
 use crate::actions::fuzzing;
 use crate::actions::properties::{DeployBlue, PropertyError, RunIsolatedTests, artifact_path, time_limit};
+use crate::actions::stop::Stop;
+use crate::actions::template::parse_configuration;
 use crate::actions::values::{parse_environment, parse_parameters};
+use crate::actions::workspace::{object, text_in};
 use crate::ports::ActionKind;
 
 #[track_caller]
@@ -71,6 +78,79 @@ fn files_that_are_named_stay_in_their_artifact() {
     assert_eq!((odd.artifact.as_str(), odd.path.to_str()), ("Source", Some("a::b")));
 }
 
+/// What is said of this file in an artifact that holds a few odd ones.
+async fn said_of(file: &str) -> String {
+    let home = TempDir::new().unwrap();
+    let artifact = home.path().join("artifact");
+    fs::create_dir_all(artifact.join("directory")).unwrap();
+    fs::write(home.path().join("secret"), "outside").unwrap();
+    fs::write(artifact.join("plain"), "inside").unwrap();
+    fs::write(artifact.join("latin"), b"Description: caf\xe9").unwrap();
+    fs::write(artifact.join("wide"), b"\xff\xfeD\0e\0s\0c\0").unwrap();
+    fs::File::create(artifact.join("large")).unwrap().set_len(1_000_001).unwrap();
+    fs::File::create(artifact.join("vast")).unwrap().set_len(1 << 40).unwrap();
+    for (link, target) in [
+        ("link", "plain"),
+        ("up", "../secret"),
+        ("far", "/etc/passwd"),
+        ("endless", "/dev/zero"),
+        ("circle", "circle"),
+        ("door", ".."),
+    ] {
+        symlink(target, artifact.join(link)).unwrap();
+    }
+    let file = artifact_path("TemplatePath", &format!("Source::{file}")).unwrap();
+    match text_in(&artifact, "TemplatePath", &file).await {
+        Ok(text) => text,
+        Err(Stop::Property(error)) => error.to_string(),
+        Err(stop) => panic!("{stop:?}"),
+    }
+}
+
+#[tokio::test]
+async fn templates_that_mean_harm_are_refused() {
+    for (file, why) in [
+        ("missing", "is not in the artifact Source; it holds "),
+        ("directory", "is not in the artifact Source"),
+        ("up", "is not in the artifact Source"),
+        ("far", "is not in the artifact Source"),
+        ("endless", "is not in the artifact Source"),
+        ("circle", "is not in the artifact Source"),
+        ("door/secret", "is not in the artifact Source"),
+        ("plain/deeper", "is not in the artifact Source"),
+        ("large", "has 1000001 bytes; at most 1000000 are read"),
+        ("vast", "has 1099511627776 bytes; at most 1000000 are read"),
+        ("latin", "is not UTF-8 text"),
+        ("wide", "is not UTF-8 text"),
+    ] {
+        let said = said_of(file).await;
+        assert!(said.starts_with("property TemplatePath names ") && said.contains(why), "{said}");
+    }
+    assert_eq!((said_of("plain").await.as_str(), said_of("link").await.as_str()), ("inside", "inside"));
+}
+
+#[test]
+fn configurations_that_mean_harm_are_refused() {
+    for (text, why) in [
+        ("{\"Parameters\":".repeat(200_000), "not JSON: recursion limit exceeded"),
+        ("[".repeat(1_000_000), "not JSON: recursion limit exceeded"),
+        ("[]".to_owned(), "not a JSON object"),
+        ("\u{feff}{}".to_owned(), "not JSON"),
+        ("Parameters: {A: !Ref B}".to_owned(), "not JSON"),
+        (r#"{"Parameters":{"A":1e999}}"#.to_owned(), "not JSON: number out of range"),
+        (r#"{"Parameters":{"A":{"Fn::GetParam":["Source","../x","k"]}}}"#.to_owned(), "a value that is not text"),
+        (r#"{"Parameters":{"A":["x"]}}"#.to_owned(), "a value that is not text"),
+        (r#"{"Parameters":"A"}"#.to_owned(), "Parameters that is not an object"),
+        (r#"{"Tags":{"bluestage:stage":"prod"}}"#.to_owned(), "bluestage's own"),
+        (r#"{"RoleArn":"arn:aws:iam::1:role/admin"}"#.to_owned(), "knows only Parameters and Tags"),
+        (r#"{"StackPolicy":{"Statement":[]}}"#.to_owned(), "holds a StackPolicy"),
+    ] {
+        let read = object(&text).and_then(|members| parse_configuration(members).map_err(|error| error.to_string()));
+        let said = read.unwrap_err();
+        assert!(said.contains(why), "{said}");
+    }
+}
+
 #[test]
 fn properties_that_mean_harm_are_refused() {
     let zero = job(ActionKind::RunIsolatedTests, &[("Stage", "test"), ("Service", "shop"), ("Command", "a\0b")]);
@@ -98,7 +178,7 @@ fn tokens_that_mean_harm_are_refused() {
     ] {
         fuzzing::token(&token);
         let job = crate::ports::Job { token: Some(token.clone()), ..job(ActionKind::RunIsolatedTests, &[]) };
-        assert!(crate::actions::token::Carried::of(&job, 1).is_err(), "{token}");
+        assert!(crate::actions::token::Carried::of(&job, 1, &crate::ports::Seal::none()).is_err(), "{token}");
     }
     fuzzing::token(&with("stack_id", "\"x\""));
 }
