@@ -18,7 +18,7 @@ pub struct Seal(Option<Hmac<Sha256>>);
 
 /// The key is too short to keep anybody from guessing it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the key for continuation tokens has {0} characters, and needs at least {LEAST_KEY}")]
+#[error("the key for continuation tokens has {0} characters, and needs at least {least}", least = LEAST_KEY)]
 pub struct ShortKey(usize);
 
 impl Seal {

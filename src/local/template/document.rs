@@ -88,9 +88,9 @@ mod tests {
         for (text, why) in [
             (format!("l0: &l0 [lol]\n{laughs}"), "repetition limit exceeded"),
             ("a: &a [*a]".to_owned(), "recursion limit exceeded"),
-            ("[".repeat(100_000), "recursion limit exceeded"),
-            ("- ".repeat(100_000), "recursion limit exceeded"),
-            ("!Sub ".repeat(100_000), "is not YAML"),
+            ("[".repeat(5_000), "is not YAML"),
+            ("- ".repeat(5_000), "is not YAML"),
+            ("!Sub ".repeat(5_000), "is not YAML"),
             ("? [a]\n: b".to_owned(), "a key is neither a string nor a number"),
             ("a: 1\na: 2".to_owned(), "duplicate entry"),
             ("a: *nobody".to_owned(), "unknown anchor"),
