@@ -7,7 +7,7 @@ use std::path::Component;
 
 use super::properties::PropertyError;
 use super::token::Carried;
-use super::values::{Value, parse_environment, parse_parameters};
+use super::values::{Value, Variable, parse_environment, parse_parameters};
 use crate::ports::{ActionKind, Job, JobId, PipelineContext, Seal};
 use crate::release::{Execution, Moment, RunId};
 
@@ -24,7 +24,7 @@ pub fn values(text: &str) {
     }
     match parse_environment("EnvironmentVariables", text) {
         Ok(variables) => {
-            for (name, value) in &variables {
+            for Variable { name, value, .. } in &variables {
                 assert!(!name.is_empty() && !name.contains(['=', '\0']), "{name:?} is no name of a variable");
                 assert!(!name.starts_with("BLUESTAGE_"), "{name} is ours");
                 stays_inside(value);
