@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo local test torture chaos mutants check
+.PHONY: help demo local test torture chaos mutants bench fuzz check
 
 PYTHON ?= python3
 CARGO ?= cargo
@@ -18,6 +18,9 @@ SERVICES ?= 10
 EXECUTIONS ?= 30
 # For how long workers are killed and frozen.
 CHAOS_SECONDS ?= 180
+# Which readers are fuzzed, and for how long each.
+MINUTES ?= 10
+FUZZED ?= archive junit values token stage_document
 TEMPLATES := $(wildcard pipeline-templates/*.yaml pipeline-templates/samples/*/template.yaml)
 
 demo: $(VENV)/ok ## Show, on this machine, what bluestage does: a broken version never disturbs another pipeline's tests
@@ -47,6 +50,20 @@ chaos: $(VENV)/ok ## Kill and freeze workers while answers get lost (SEED=, SERV
 mutants: ## Take one guard of the core away at a time and see that a test notices (about ten minutes)
 	@echo "mutants: one guard less at a time"
 	$(PYTHON) tests/mutants/run.py
+
+bench: $(VENV)/ok ## Fetch and unpack large artifacts: how fast, beside aws s3 cp and unzip, and with how much memory
+	@echo "bench: needs 4 GB of memory and of disk; compares with the AWS CLI where that is installed"
+	$(CARGO) bench --locked --bench artifacts
+
+fuzz: ## Feed each of our readers with hostile input for MINUTES=10 each; needs a nightly compiler and cargo-fuzz
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { \
+	  echo "cargo-fuzz is missing. Install it with: cargo install --locked cargo-fuzz --version 0.13.2" >&2; exit 1; }
+	@for target in $(FUZZED); do \
+	  echo "fuzz: $$target for $(MINUTES) minutes"; \
+	  mkdir -p target/fuzz-corpus/$$target target/fuzz-artifacts/$$target; \
+	  $(CARGO) +nightly fuzz run --target-dir target/fuzz $$target target/fuzz-corpus/$$target tests/corpus/$$target \
+	    -- -max_total_time=$$(($(MINUTES) * 60)) -timeout=30 -artifact_prefix=target/fuzz-artifacts/$$target/; \
+	done
 
 check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencies, documentation and layering
 	@echo "check: format"

@@ -33,8 +33,14 @@ struct Blue {
 /// One turn of the action.
 pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = DeployBlue::of(turn.job)?;
-    let blue = match turn.carried.stack_id {
-        Some(_) => begun(turn, &properties).await?,
+    let blue = match &turn.carried.stack_id {
+        Some(id) => {
+            let blue = begun(turn, &properties).await?;
+            if !is_of(id, &blue.stack) {
+                return Err(Stop::UnreadableToken);
+            }
+            blue
+        }
         None => match begin(turn, &properties).await? {
             Ok(blue) => blue,
             Err(not_live_yet) => {
@@ -161,6 +167,16 @@ fn is_worth_waiting_for(refusal: &Refusal) -> bool {
         Refusal::NotLiveYet { on_their_way, .. } => !on_their_way.is_empty(),
         Refusal::Barred { .. } | Refusal::StageFull { .. } => true,
         _ => false,
+    }
+}
+
+/// Whether the id that a token brought is of this version's stack: the id goes into the stage document, and what that
+/// names is deleted some day. Stack names are never used twice, so the name in the id tells
+/// (`arn:aws:cloudformation:…:stack/NAME/…`).
+fn is_of(id: &str, stack: &StackRef) -> bool {
+    match &stack.id {
+        Some(known) => id == known,
+        None => id.split('/').nth(1) == Some(&stack.name),
     }
 }
 

@@ -7,6 +7,8 @@
 
 mod deploy_blue;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod hand_over;
 mod hold;
 mod honesty;
@@ -162,7 +164,14 @@ impl Standing {
 impl<'a> Turn<'a> {
     fn begin(ports: &'a Ports, limits: Limits, job: &'a Job, hold: &'a Hold) -> Result<Self, Stop> {
         let deadline = seconds(ports.clock.now()) + properties::time_limit(job)?.as_secs();
-        Ok(Self { ports, limits, job, hold, carried: Carried::of(job, deadline)?, standing: Standing::of(job) })
+        Ok(Self {
+            ports,
+            limits,
+            job,
+            hold,
+            carried: Carried::of(job, deadline, &ports.seal)?,
+            standing: Standing::of(job),
+        })
     }
 
     /// Names the version on every further log line of this job.
@@ -186,7 +195,7 @@ impl<'a> Turn<'a> {
     /// The answer that the action goes on.
     fn go_on(&self, external_id: &str, summary: String) -> Result<Verdict, Stop> {
         Ok(Verdict::Continue(Continuation {
-            token: self.carried.token()?,
+            token: self.carried.token(&self.ports.seal)?,
             external_id: Text::cut(external_id),
             summary: Text::cut(summary),
         }))

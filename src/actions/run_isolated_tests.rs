@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::properties::RunIsolatedTests;
+use super::properties::{PropertyError, RunIsolatedTests};
 use super::resolve::Sources;
 use super::stop::{FailedRun, Stop};
 use super::tests_environment::{Subject, Variables};
@@ -36,6 +36,9 @@ const PAUSE_WHEN_FULL: Duration = Duration::from_secs(5);
 
 /// How often a run on this machine is looked at for its progress.
 const PROGRESS: Duration = Duration::from_secs(5);
+
+/// The most bytes of a variable's value: Linux takes 128 KiB for name and value together.
+const MOST_VARIABLE_BYTES: usize = 100_000;
 
 /// One turn of the action.
 pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
@@ -160,6 +163,12 @@ async fn own_variables(
     let mut own = Variables::default();
     for Variable { name, value, secret } in given {
         let text = sources.text(workspace, name, value).await?;
+        if text.contains('\0') || text.len() > MOST_VARIABLE_BYTES {
+            let most = MOST_VARIABLE_BYTES;
+            let why =
+                format!("gives {name} a value that no process can be given: at most {most} bytes, none of them zero");
+            return Err(PropertyError::new(sources.property, why).into());
+        }
         match secret {
             false => own.plain.push((name.clone(), text)),
             true => own.secret.push((name.clone(), text.into())),
@@ -205,7 +214,8 @@ async fn watch(turn: &mut Turn<'_>, properties: &RunIsolatedTests, run: CarriedR
         let before = turn.ports.clock.elapsed();
         let again = turn.hold.pause(LOOK).await;
         let watched = turn.ports.clock.elapsed().saturating_sub(before);
-        run.watched_millis += u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
+        let watched = u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
+        run.watched_millis = run.watched_millis.saturating_add(watched);
         turn.carried.run = Some(run.clone());
         if !again {
             return Ok(Watched::Running(run.id, progress));
@@ -253,7 +263,7 @@ async fn not_counted(
     tracing::warn!(%run, ?changed, "something outside changed a stack under the tests; the run does not count");
     match &turn.carried.run {
         Some(carried) if carried.invalid < MOST_INVALID => {
-            let next = Attempt { number: carried.attempt + 1, invalid: carried.invalid + 1 };
+            let next = Attempt { number: carried.attempt.saturating_add(1), invalid: carried.invalid + 1 };
             start(turn, properties, next).await
         }
         Some(_) | None => Err(Stop::RunsInvalid { changed }),

@@ -51,10 +51,10 @@ pub(super) async fn gather(
     Ok(Ingredients { digest: digest(&template), template, declares_green, parameters, tags })
 }
 
-type Configuration = (BTreeMap<String, Value>, BTreeMap<String, String>);
+pub(super) type Configuration = (BTreeMap<String, Value>, BTreeMap<String, String>);
 
 /// The native action's configuration file: `Parameters`, `Tags`, `StackPolicy`.
-fn parse_configuration(members: Map<String, Json>) -> Result<Configuration, PropertyError> {
+pub(super) fn parse_configuration(members: Map<String, Json>) -> Result<Configuration, PropertyError> {
     let wrong = |why: String| PropertyError::new("TemplateConfiguration", why);
     let (mut parameters, mut tags) = (BTreeMap::new(), BTreeMap::new());
     for (member, value) in members {

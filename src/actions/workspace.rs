@@ -55,39 +55,53 @@ impl<'a> Workspace<'a> {
     pub(super) async fn text(&mut self, property: &str, file: &ArtifactPath) -> Result<String, Stop> {
         let artifact = self.artifact(property, &file.artifact)?;
         let directory = self.directory(artifact).await?;
-        let wrong = |why: String| Stop::Property(PropertyError::new(property, why));
-        let shown = file.path.display();
-        let bytes = match tokio::fs::metadata(directory.join(&file.path)).await {
-            Ok(found) if found.is_file() => found.len(),
-            Ok(_) | Err(_) => {
-                let there = files_of(&directory).join(", ");
-                let name = &file.artifact;
-                return Err(wrong(format!("names {shown}, which is not in the artifact {name}; it holds {there}")));
-            }
-        };
-        if bytes > MOST_BYTES {
-            return Err(wrong(format!("names {shown}, which has {bytes} bytes; at most {MOST_BYTES} are read")));
-        }
-        let read = tokio::fs::read(directory.join(&file.path)).await?;
-        String::from_utf8(read).map_err(|_| wrong(format!("names {shown}, which is not UTF-8 text")))
+        text_in(&directory, property, file).await
     }
 
     /// The members of a JSON object in an input artifact.
     pub(super) async fn json(&mut self, property: &str, file: &ArtifactPath) -> Result<Map<String, Json>, Stop> {
         let text = self.text(property, file).await?;
-        let shown = file.path.display();
-        match serde_json::from_str(&text) {
-            Ok(Json::Object(members)) => Ok(members),
-            Ok(_) => Err(PropertyError::new(property, format!("names {shown}, which is not a JSON object")).into()),
-            Err(error) => {
-                Err(PropertyError::new(property, format!("names {shown}, which is not JSON: {error}")).into())
-            }
-        }
+        let wrong =
+            |why: String| PropertyError::new(property, format!("names {}, which is {why}", file.path.display()));
+        Ok(object(&text).map_err(wrong)?)
     }
 
     /// Gives the directory away, with everything that was unpacked in it.
     pub(super) fn into_home(self) -> TempDir {
         self.home
+    }
+}
+
+/// The text of a file in this directory, which the artifact was unpacked to.
+pub(super) async fn text_in(directory: &Path, property: &str, file: &ArtifactPath) -> Result<String, Stop> {
+    let shown = file.path.display();
+    let wrong = |why: String| Stop::Property(PropertyError::new(property, format!("names {shown}, which {why}")));
+    let Some((place, bytes)) = place_of(directory, &file.path).await else {
+        let there = files_of(directory).join(", ");
+        return Err(wrong(format!("is not in the artifact {}; it holds {there}", file.artifact)));
+    };
+    if bytes > MOST_BYTES {
+        return Err(wrong(format!("has {bytes} bytes; at most {MOST_BYTES} are read")));
+    }
+    let read = tokio::fs::read(place).await?;
+    String::from_utf8(read).map_err(|_| wrong("is not UTF-8 text".to_owned()))
+}
+
+/// Where a plain file in the directory really is, and its length. Links are followed as long as they end inside: no
+/// archive is unpacked in which one does not, and this does not rely on it.
+async fn place_of(directory: &Path, file: &Path) -> Option<(PathBuf, u64)> {
+    let inside = tokio::fs::canonicalize(directory).await.ok()?;
+    let place = tokio::fs::canonicalize(inside.join(file)).await.ok()?;
+    let found = tokio::fs::metadata(&place).await.ok()?;
+    (place.starts_with(inside) && found.is_file()).then_some((place, found.len()))
+}
+
+/// The members of a JSON object, or what the text is instead.
+pub(super) fn object(text: &str) -> Result<Map<String, Json>, String> {
+    match serde_json::from_str(text) {
+        Ok(Json::Object(members)) => Ok(members),
+        Ok(_) => Err("not a JSON object".to_owned()),
+        Err(error) => Err(format!("not JSON: {error}")),
     }
 }
 

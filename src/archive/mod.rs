@@ -1,12 +1,24 @@
-//! Zip archives: CodePipeline's artifacts come and go as them.
+//! Archives: CodePipeline's artifacts come and go as them.
 //!
 //! What we unpack was written by others and is hostile until shown otherwise: [`unpack`] looks at every name before it
-//! writes anything, trusts no size that an archive claims, and leaves nothing behind when it refuses. What we pack is
-//! our own, so [`pack`] is plain.
+//! writes anything there, trusts no size that an archive claims, and leaves nothing behind when it refuses. What an
+//! archive is, its first bytes tell, never its name: zip, tar, or tar packed with gzip. What we pack is our own, so
+//! [`pack`] is plain, and always zip.
+//!
+//! Read in this order: `unpack` (the whole), `form` (what it is), `names` and `tree` (what may be in it), `from_zip`
+//! and `from_tar` (the two readers), `written` (what becomes of it on disk).
 
+mod form;
+mod from_tar;
+mod from_zip;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+mod names;
 mod pack;
+mod tar_headers;
 mod tree;
 mod unpack;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +42,7 @@ pub enum Refused {
 /// How much an archive may unpack to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Files and directories, also those that only appear in the middle of a name.
+    /// Files, links and directories, also those that only appear in the middle of a name.
     pub entries: usize,
     /// Bytes of all files together.
     pub bytes: u64,

@@ -10,13 +10,14 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::IdentityCache;
-use aws_sdk_s3::types::ServerSideEncryption;
 use secrecy::ExposeSecret;
 
 use super::S3_OWN_KEY;
 use super::clients::s3_config;
+use super::download::download;
 use super::fault;
-use super::files::{self, Missed, Place};
+use super::files::{Access, Missed, Place, Renew};
+use super::upload::{Target, upload};
 use crate::archive::{self, Refused};
 use crate::ports::{Artifact, ArtifactFault, Artifacts, Credentials, Fault, Job, Jobs};
 
@@ -55,22 +56,24 @@ impl ArtifactObjects {
     }
 
     async fn download(&self, job: &Job, artifact: &Artifact, to: &Path) -> Result<(), Missed> {
-        let doing = format!("fetch artifact {}", artifact.name);
-        let place = Place { bucket: &artifact.bucket, key: &artifact.key };
-        let s3 = self.client(job.credentials.as_ref());
-        match files::download(&s3, place, to, &doing).await {
-            Err(Missed::Expired(_)) => {
-                let s3 = self.refreshed(job).await?;
-                files::download(&s3, place, to, &doing).await
-            }
-            settled => settled,
-        }
+        let renewal = Renewal { artifacts: self, job };
+        let access = Access::expiring(self.client(job.credentials.as_ref()), &renewal);
+        download(&access, place_of(artifact), to, &format!("fetch artifact {}", artifact.name)).await
     }
+}
 
-    async fn refreshed(&self, job: &Job) -> Result<Client, Missed> {
-        let fresh = self.jobs.credentials(&job.id).await;
+/// Fresh credentials of a job.
+struct Renewal<'a> {
+    artifacts: &'a ArtifactObjects,
+    job: &'a Job,
+}
+
+#[async_trait]
+impl Renew for Renewal<'_> {
+    async fn renewed(&self) -> Result<Client, Missed> {
+        let fresh = self.artifacts.jobs.credentials(&self.job.id).await;
         let fresh = fresh.map_err(Missed::Fault)?;
-        Ok(self.client(fresh.as_ref()))
+        Ok(self.artifacts.client(fresh.as_ref()))
     }
 }
 
@@ -81,7 +84,7 @@ impl Artifacts for ArtifactObjects {
             fault::unavailable(format!("make room for artifact {}", artifact.name), error.to_string())
         };
         let home = scratch(into).map_err(no_room)?;
-        let archive = home.path().join("artifact.zip");
+        let archive = home.path().join("artifact");
         self.download(job, artifact, &archive).await.map_err(|missed| why(artifact, missed))?;
         let unpacking = tokio::task::spawn_blocking(move || {
             let content = home.path().join("content");
@@ -100,23 +103,21 @@ impl Artifacts for ArtifactObjects {
         let doing = format!("store artifact {}", artifact.name);
         // Artifact buckets may refuse anything that is not encrypted with KMS; without a key id, the account's own key
         // for S3 it is (CodePipeline user guide, "Create and add a custom action", step on uploading).
-        let request = |s3: &Client| {
-            s3.put_object()
-                .bucket(&artifact.bucket)
-                .key(&artifact.key)
-                .server_side_encryption(ServerSideEncryption::AwsKms)
-                .ssekms_key_id(job.encryption_key.as_deref().unwrap_or(S3_OWN_KEY))
-        };
+        let key = job.encryption_key.as_deref().unwrap_or(S3_OWN_KEY);
+        let to = Target { place: place_of(artifact), kms_key: Some(key) };
+        let renewal = Renewal { artifacts: self, job };
         // A file that cannot be measured cannot be sent either, and that says why.
         let is_long = tokio::fs::metadata(from).await.is_ok_and(|file| file.len() >= LONG_UPLOAD);
-        let fresh = async || self.refreshed(job).await.map_err(|missed| why(artifact, missed));
-        let s3 = if is_long { fresh().await? } else { self.client(job.credentials.as_ref()) };
-        let stored = match files::upload(request(&s3), from, &doing).await {
-            Err(Missed::Expired(_)) => files::upload(request(&fresh().await?), from, &doing).await,
-            settled => settled,
-        };
+        let expiring = job.credentials.is_some();
+        let s3 = if is_long && expiring { renewal.renewed().await } else { Ok(self.client(job.credentials.as_ref())) };
+        let access = Access::expiring(s3.map_err(|missed| why(artifact, missed))?, &renewal);
+        let stored = upload(&access, to, from, &doing).await;
         stored.map_err(|missed| why(artifact, missed))
     }
+}
+
+fn place_of(artifact: &Artifact) -> Place<'_> {
+    Place { bucket: &artifact.bucket, key: &artifact.key }
 }
 
 /// A directory on the disk of `into` that ends by itself. Not in the directory that holds `into`: its owner may delete
@@ -153,6 +154,6 @@ fn why(artifact: &Artifact, missed: Missed) -> ArtifactFault {
             ArtifactFault::Gone { name, detail: format!("s3://{}/{}: {code}", artifact.bucket, artifact.key) }
         }
         Missed::TooLarge => ArtifactFault::Refused { name, why: "it is larger than 1 GiB".to_owned() },
-        Missed::Expired(fault) | Missed::Fault(fault) => fault.into(),
+        Missed::Expired(fault) | Missed::BrokeOff(fault) | Missed::Fault(fault) => fault.into(),
     }
 }

@@ -1,20 +1,12 @@
-//! Files to and from S3: streamed, never held in memory.
-
-use std::path::Path;
+//! Files to and from S3: never held in memory.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
-use aws_sdk_s3::primitives::ByteStream;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use futures::future::BoxFuture;
+use tokio::sync::Mutex;
 
-use super::clients::upload_config;
 use super::fault::{self, Failed, fault};
 use crate::ports::Fault;
-
-/// More than any test or template artifact we know of, and little enough that a wrong one cannot fill a worker's disk.
-/// CodePipeline itself lets source artifacts grow to 5 GB (CodePipeline user guide, "Quotas").
-const MOST_BYTES: u64 = 1 << 30;
 
 /// An object.
 #[derive(Clone, Copy, Debug)]
@@ -32,34 +24,14 @@ pub(super) enum Missed {
     Expired(Fault),
     /// It is larger than what we take.
     TooLarge,
+    /// The answer began well and broke off: at once asking again is likely to help.
+    BrokeOff(Fault),
     /// The outside broke.
     Fault(Fault),
 }
 
-/// Downloads the object into the new file `to`.
-pub(super) async fn download(s3: &Client, from: Place<'_>, to: &Path, doing: &str) -> Result<(), Missed> {
-    let request = s3.get_object().bucket(from.bucket).key(from.key);
-    let answer = request.send().await.map_err(|error| missed(doing, &error))?;
-    let broke = |error: std::io::Error| Missed::Fault(fault::unavailable(doing.to_owned(), error.to_string()));
-    // One byte more than we take tells a file of exactly that size from a larger one, whatever its announced length.
-    let mut body = answer.body.into_async_read().take(MOST_BYTES + 1);
-    let mut file = tokio::fs::File::create(to).await.map_err(broke)?;
-    let copied = tokio::io::copy(&mut body, &mut file).await.map_err(broke)?;
-    file.flush().await.map_err(broke)?;
-    if copied > MOST_BYTES { Err(Missed::TooLarge) } else { Ok(()) }
-}
-
-/// Sends `request` with the zip file `from` as its body.
-pub(super) async fn upload(request: PutObjectFluentBuilder, from: &Path, doing: &str) -> Result<(), Missed> {
-    let body = ByteStream::from_path(from)
-        .await
-        .map_err(|error| Missed::Fault(fault::unavailable(doing.to_owned(), error.to_string())))?;
-    let sent =
-        request.content_type("application/zip").body(body).customize().config_override(upload_config()).send().await;
-    sent.map(drop).map_err(|error| missed(doing, &error))
-}
-
-fn missed<E>(doing: &str, error: &Failed<E>) -> Missed
+/// What a failed call means for the file.
+pub(super) fn missed<E>(doing: &str, error: &Failed<E>) -> Missed
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -67,7 +39,57 @@ where
         Missed::Gone(code.to_owned())
     } else if fault::is_expired(error) {
         Missed::Expired(fault(doing, error))
+    } else if fault::status(error) == Some(412) {
+        let why = "it was replaced while it was being fetched";
+        Missed::Fault(fault::unavailable(doing.to_owned(), why.to_owned()))
     } else {
         Missed::Fault(fault(doing, error))
+    }
+}
+
+/// Gives a client whose credentials are fresh.
+#[async_trait::async_trait]
+pub(super) trait Renew: Send + Sync {
+    /// A client with fresh credentials.
+    async fn renewed(&self) -> Result<Client, Missed>;
+}
+
+/// A call that is being made.
+pub(super) type Call<'a, T> = BoxFuture<'a, Result<T, Missed>>;
+
+/// A client for S3 that several calls share, renewed once when they all find its credentials expired.
+pub(super) struct Access<'a> {
+    /// The client, and how often it was renewed.
+    now: Mutex<(u64, Client)>,
+    renew: Option<&'a dyn Renew>,
+}
+
+impl<'a> Access<'a> {
+    /// A client whose credentials the SDK itself keeps fresh.
+    pub(super) fn lasting(client: Client) -> Self {
+        Self { now: Mutex::new((0, client)), renew: None }
+    }
+
+    /// A client whose credentials expire.
+    pub(super) fn expiring(client: Client, renew: &'a dyn Renew) -> Self {
+        Self { now: Mutex::new((0, client)), renew: Some(renew) }
+    }
+
+    /// Makes the call, and once more with fresh credentials if those have expired.
+    pub(super) async fn call<'b, T>(&self, call: impl Fn(Client) -> Call<'b, T> + Send + Sync) -> Result<T, Missed> {
+        let (age, client) = self.now.lock().await.clone();
+        match call(client).await {
+            Err(Missed::Expired(fault)) => call(self.renewed_since(age, fault).await?).await,
+            settled => settled,
+        }
+    }
+
+    async fn renewed_since(&self, age: u64, expired: Fault) -> Result<Client, Missed> {
+        let mut now = self.now.lock().await;
+        if now.0 == age {
+            let renew = self.renew.ok_or(Missed::Expired(expired))?;
+            *now = (age + 1, renew.renewed().await?);
+        }
+        Ok(now.1.clone())
     }
 }

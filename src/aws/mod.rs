@@ -15,6 +15,7 @@
 pub mod action_types;
 mod artifacts;
 mod clients;
+mod download;
 pub mod emulated;
 mod fault;
 mod files;
@@ -27,6 +28,7 @@ mod stacks;
 mod stages;
 mod state_bucket;
 mod test_roles;
+mod upload;
 
 use std::sync::Arc;
 

@@ -7,9 +7,11 @@
 use async_trait::async_trait;
 use tempfile::TempDir;
 
+use super::download::download;
 use super::fault;
-use super::files::{self, Missed, Place};
+use super::files::{Access, Missed, Place};
 use super::state_bucket::{Conditional, StateBucket};
+use super::upload::{Target, upload};
 use crate::ports::{Bundle, Fault, RunRecord, RunRecords};
 use crate::release::{RunId, StageName};
 
@@ -54,8 +56,11 @@ impl RunRecords for RunObjects {
 
     async fn write_bundle(&self, stage: &StageName, run: &RunId, bundle: &Bundle) -> Result<(), Fault> {
         let doing = format!("store the reports of {run}");
-        let request = self.0.put(&bundle_of(stage, run));
-        files::upload(request, &bundle.file, &doing).await.map_err(|missed| into_fault(missed, doing))
+        let key = self.0.location.key(&bundle_of(stage, run));
+        let place = Place { bucket: self.0.location.bucket(), key: &key };
+        let access = Access::lasting(self.0.s3.clone());
+        let uploaded = upload(&access, Target { place, kms_key: None }, &bundle.file, &doing).await;
+        uploaded.map_err(|missed| into_fault(missed, doing))
     }
 
     fn place(&self, stage: &StageName, run: &RunId) -> String {
@@ -69,7 +74,7 @@ impl RunRecords for RunObjects {
         let file = home.path().join("bundle.zip");
         let key = self.0.location.key(&bundle_of(stage, run));
         let place = Place { bucket: self.0.location.bucket(), key: &key };
-        match files::download(&self.0.s3, place, &file, &doing).await {
+        match download(&Access::lasting(self.0.s3.clone()), place, &file, &doing).await {
             Ok(()) => Ok(Some(Bundle { home, file })),
             Err(Missed::Gone(code)) if code == "NoSuchKey" => Ok(None),
             Err(missed) => Err(into_fault(missed, doing)),
@@ -85,6 +90,6 @@ fn into_fault(missed: Missed, doing: String) -> Fault {
     match missed {
         Missed::Gone(code) => fault::rejected(doing, code),
         Missed::TooLarge => fault::rejected(doing, "it is too large".to_owned()),
-        Missed::Expired(fault) | Missed::Fault(fault) => fault,
+        Missed::Expired(fault) | Missed::BrokeOff(fault) | Missed::Fault(fault) => fault,
     }
 }

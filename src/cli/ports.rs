@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::aws::{self, Aws, StateLocation};
 use crate::clock::SystemClock;
 use crate::dice::Dice;
-use crate::ports::Ports;
+use crate::ports::{Ports, Seal};
 use crate::runner::{self, CommandRunner, Limits};
 
 /// This program, also when its file has been replaced since it began.
@@ -53,5 +53,6 @@ pub(super) async fn of(state: StateLocation, tests: Tests) -> Ports {
         test_roles: aws.test_roles,
         clock,
         dice,
+        seal: Seal::none(),
     }
 }

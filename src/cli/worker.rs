@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use super::{Exit, Trouble};
 use crate::actions::Limits;
 use crate::aws::StateLocation;
 use crate::health;
-use crate::ports::Ports;
+use crate::ports::{Ports, Seal};
 use crate::runner;
 use crate::worker::{Ended, Pacing, Settings, Worker};
 
@@ -27,6 +28,10 @@ pub(super) struct WorkerFlags {
     /// Where the stage documents and the records of test runs are kept
     #[arg(long, env = "BLUESTAGE_STATE", value_name = "s3://BUCKET/PREFIX")]
     state: StateLocation,
+    /// Seals continuation tokens, so that nobody else's are taken for ours: the same 32 characters or more for all workers
+    /// of a state. Give it as the variable: flags are seen by everybody on the machine
+    #[arg(long, env = "BLUESTAGE_TOKEN_KEY", hide_env_values = true, value_name = "SECRET")]
+    token_key: Option<SecretString>,
     /// Jobs held at once
     #[arg(long, env = "BLUESTAGE_SLOTS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     slots: u16,
@@ -70,7 +75,7 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     runner::shield()?;
     tell_what_is_enforced();
     let listener = listen(flags.health_address).await?;
-    let ports = ports(&flags).await;
+    let ports = ports(&flags).await?;
     tracing::info!(state = %flags.state, slots = flags.slots, "the worker takes jobs");
     let limits = limits(&flags, &ports).await;
     let worker = Worker::new(ports, settings(&flags, limits));
@@ -117,8 +122,9 @@ async fn listen(at: Option<SocketAddr>) -> Result<Option<TcpListener>, Trouble> 
     Ok(Some(listener))
 }
 
-async fn ports(flags: &WorkerFlags) -> Ports {
-    ports::of(flags.state.clone(), flags.tests.tests()).await
+async fn ports(flags: &WorkerFlags) -> Result<Ports, Trouble> {
+    let seal = flags.token_key.as_ref().map_or(Ok(Seal::none()), Seal::of)?;
+    Ok(Ports { seal, ..ports::of(flags.state.clone(), flags.tests.tests()).await })
 }
 
 /// How many stacks a stage may hold: as many as the flag says, or else as the account has room for.

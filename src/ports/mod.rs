@@ -10,6 +10,7 @@ mod jobs;
 mod journal;
 mod roles;
 mod runs;
+mod seal;
 mod stacks;
 mod stages;
 mod verdict;
@@ -26,6 +27,7 @@ pub use roles::{RoleCredentials, RoleSession, TestRoles};
 pub use runs::{
     Bundle, FailedTest, Here, Overrun, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns, Totals,
 };
+pub use seal::{Seal, ShortKey};
 pub use stacks::{
     Changing, Declared, Deleting, Deletion, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec,
     StackState, Stacks, TaggedStack,
@@ -36,7 +38,7 @@ pub use verdict::{Cause, Continuation, Done, Failure, Text, Token, Verdict};
 pub use crate::clock::Clock;
 use crate::dice::Dice;
 
-/// Every port, and the two doors through which time and chance come in.
+/// Every port, the two doors through which time and chance come in, and the seal.
 #[derive(Clone)]
 pub struct Ports {
     /// CodePipeline's jobs.
@@ -59,4 +61,6 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub dice: Arc<Dice>,
+    /// What continuation tokens are sealed with.
+    pub seal: Seal,
 }

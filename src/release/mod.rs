@@ -12,6 +12,8 @@
 
 pub mod attempt;
 pub mod document;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod names;
 pub mod reach;
 pub mod refusal;

@@ -15,12 +15,18 @@ use crate::ports::{FailedTest, Totals};
 /// The most characters of a failure's message and of a test's name: enough for a line in a table.
 const MOST_MESSAGE: usize = 300;
 
+/// The run's record is one small object, and nobody reads more names than these.
+pub(super) const MOST_FAILED_TESTS: usize = 50;
+
+/// The most characters of a complaint about the report's form.
+const MOST_COMPLAINT: usize = 200;
+
 /// What a report tells.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     /// Its counts.
     pub(super) totals: Totals,
-    /// Every test that failed.
+    /// The tests that failed, the first few.
     pub(super) failed: Vec<FailedTest>,
 }
 
@@ -46,8 +52,10 @@ pub(super) fn read(xml: &str) -> Result<Report, String> {
     }
 }
 
+/// What the reader complains about, in one line: it quotes the report, which may hold anything.
 fn at(events: &Reader<&[u8]>, error: &dyn std::fmt::Display) -> String {
-    format!("{error} (at byte {})", events.error_position())
+    let quoted = readable(error.to_string().as_bytes());
+    format!("{} (at byte {})", start_of(first_line(&quoted), MOST_COMPLAINT), events.error_position())
 }
 
 fn resolved(reference: &BytesRef<'_>) -> String {
@@ -137,7 +145,9 @@ impl Reading {
         self.report.totals.tests += 1;
         if let Some(failure) = case.failure {
             self.report.totals.failed += 1;
-            self.report.failed.push(FailedTest { name: case.name, message: failure.told() });
+            if self.report.failed.len() < MOST_FAILED_TESTS {
+                self.report.failed.push(FailedTest { name: case.name, message: failure.told() });
+            }
         } else if case.skipped {
             self.report.totals.skipped += 1;
         }
@@ -195,7 +205,8 @@ impl FailureText {
     fn told(&self) -> String {
         let message = readable(self.message.as_bytes());
         let body = readable(self.body.as_bytes());
-        let line = [&message, &body, &self.kind]
+        let kind = readable(self.kind.as_bytes());
+        let line = [&message, &body, &kind]
             .into_iter()
             .map(|text| first_line(text))
             .find(|line| !line.is_empty())

@@ -6,6 +6,8 @@
 //! `running` is the list of runs, `supervisors` that of their supervisors, `home` clears up.
 
 mod bundle;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod group;
 mod home;
 mod journal;

@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-use glob::{MatchOptions, Pattern, glob_with};
+use glob::{MatchOptions, Pattern};
 
-use super::junit;
+use super::junit::{self, MOST_FAILED_TESTS};
 use super::secrets::Secrets;
 use crate::ports::{FailedTest, Totals};
 
@@ -18,8 +18,11 @@ const MOST_REPORT_BYTES: u64 = 16 << 20;
 /// Surefire writes one file per class, and nobody has ten thousand: a glob that finds more has found something else.
 const MOST_REPORT_FILES: usize = 10_000;
 
-/// The run's record is one small object, and nobody reads more names than these.
-const MOST_FAILED_TESTS: usize = 50;
+/// All reports together are read one after another, and none of it may take minutes.
+const MOST_BYTES_OF_ALL: u64 = 256 << 20;
+
+/// How many files and directories are looked at to find the reports: ten times what an artifact may hold.
+const MOST_LOOKED_AT: usize = 1_000_000;
 
 /// The glob as people know it from a shell: stars stop at slashes.
 const OPTIONS: MatchOptions =
@@ -63,10 +66,21 @@ pub(super) fn read_all((work, pattern): (&Path, &str), before: &Before, secrets:
             return findings;
         }
     };
-    let mut old = 0;
+    let (mut old, mut room) = (0, MOST_BYTES_OF_ALL);
     for path in paths {
         match admitted(work, &path, before) {
-            Ok(Admitted::Report) => findings.read(work, &path, secrets),
+            Ok(Admitted::Report(bytes)) if bytes > room => {
+                findings.refuse(
+                    work,
+                    &path,
+                    &format!("all reports together have more than {} MiB", MOST_BYTES_OF_ALL >> 20),
+                );
+                break;
+            }
+            Ok(Admitted::Report(bytes)) => {
+                room -= bytes;
+                findings.read(work, &path, secrets);
+            }
             Ok(Admitted::Old) => old += 1,
             Ok(Admitted::Directory) => {}
             Err(why) => findings.refuse(work, &path, &why),
@@ -82,7 +96,7 @@ impl Findings {
     fn read(&mut self, work: &Path, path: &Path, secrets: &Secrets) {
         let report = match fs::read(path) {
             // Before it is read, because a name or a message that is cut would hold half a secret.
-            Ok(bytes) => junit::read(&String::from_utf8_lossy(&secrets.hide(&bytes))),
+            Ok(bytes) => told(&secrets.hide(&bytes)),
             Err(error) => Err(error.to_string()),
         };
         if let Ok(relative) = path.strip_prefix(work) {
@@ -123,8 +137,19 @@ impl Findings {
     }
 }
 
+/// What a report's bytes tell. Only UTF-8 is read; where a few bytes are not, they are replaced, because they are most
+/// likely in a message that somebody wrote in Latin-1.
+fn told(bytes: &[u8]) -> Result<junit::Report, String> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err("it is UTF-16; have it written as UTF-8".into());
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    junit::read(&String::from_utf8_lossy(bytes))
+}
+
 enum Admitted {
-    Report,
+    /// With so many bytes.
+    Report(u64),
     Old,
     Directory,
 }
@@ -155,7 +180,7 @@ fn admitted(work: &Path, path: &Path, before: &Before) -> Result<Admitted, Strin
     if path.to_str().is_none() {
         return Err("its name is not UTF-8".into());
     }
-    Ok(Admitted::Report)
+    Ok(Admitted::Report(metadata.len()))
 }
 
 fn is_within(work: &Path, path: &Path) -> io::Result<bool> {
@@ -166,6 +191,10 @@ fn state_of(metadata: &Metadata) -> (u64, Option<SystemTime>) {
     (metadata.len(), metadata.modified().ok())
 }
 
+/// The files that match, in the order of their names.
+///
+/// The whole directory is looked through, and no link is followed, which the library's own search would do: two links to
+/// the directory that they lie in give every file more names than can ever be looked at.
 fn matching(work: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     let stays = Path::new(pattern).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if pattern.is_empty() || !stays {
@@ -173,17 +202,31 @@ fn matching(work: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
             "\"{pattern}\" cannot be used to find reports: it must be relative and cannot hold \"..\""
         ));
     }
-    let Some(work) = work.to_str() else {
-        return Err("the directory in which the command ran has a name that is not UTF-8".into());
-    };
-    let whole = format!("{}/{pattern}", Pattern::escape(work));
-    let found = glob_with(&whole, OPTIONS).map_err(|e| format!("\"{pattern}\" is not a glob: {}", e.msg))?;
-    let paths: Vec<PathBuf> = found
-        .take(MOST_REPORT_FILES + 1)
-        .collect::<Result<_, _>>()
-        .map_err(|e| format!("reports cannot be looked for: {e}"))?;
-    if paths.len() > MOST_REPORT_FILES {
-        return Err(format!("more than {MOST_REPORT_FILES} files match \"{pattern}\""));
+    // As a path, so that "./a//b" is "a/b".
+    let plain: PathBuf = Path::new(pattern).components().filter(|part| *part != Component::CurDir).collect();
+    let plain = plain.to_str().unwrap_or(pattern);
+    let glob = Pattern::new(plain).map_err(|e| format!("\"{pattern}\" is not a glob: {}", e.msg))?;
+    let mut paths = Vec::new();
+    let (mut open, mut looked_at) = (vec![work.to_owned()], 0);
+    while let Some(directory) = open.pop() {
+        // A directory that cannot be read, or is gone by now, holds no report of this run.
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            looked_at += 1;
+            if looked_at > MOST_LOOKED_AT {
+                return Err(format!("reports cannot be looked for among more than {MOST_LOOKED_AT} files"));
+            }
+            let path = entry.path();
+            if path.strip_prefix(work).is_ok_and(|relative| glob.matches_path_with(relative, OPTIONS)) {
+                paths.push(path.clone());
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                open.push(path);
+            }
+        }
+        if paths.len() > MOST_REPORT_FILES {
+            return Err(format!("more than {MOST_REPORT_FILES} files match \"{pattern}\""));
+        }
     }
+    paths.sort();
     Ok(paths)
 }

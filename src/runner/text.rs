@@ -18,7 +18,7 @@ pub(super) fn last_line(text: &str) -> &str {
 
 /// The first line that says something.
 pub(super) fn first_line(text: &str) -> &str {
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
+    text.split(['\n', '\r']).map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
 /// The first `most` characters, with an ellipsis as the last of them where something was cut.
@@ -47,10 +47,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_is_the_last_that_says_something() {
+    fn the_first_and_the_last_line_are_those_that_say_something() {
         assert_eq!(last_line("one\ntwo\r\n  \n"), "two");
         assert_eq!(last_line("10 %\r20 %\r"), "20 %");
         assert_eq!(last_line(" \n"), "");
+        assert_eq!(first_line(" \r\none\rtwo"), "one");
     }
 
     #[test]

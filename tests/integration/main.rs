@@ -10,6 +10,7 @@ mod codepipeline;
 mod contract;
 mod counted;
 mod events;
+mod fickle;
 mod health;
 mod isolation;
 mod local_codepipeline;
@@ -77,6 +78,10 @@ against_ministack! {
         an_artifact_is_stored_encrypted
         an_artifact_that_is_no_archive_is_refused
         an_artifact_that_is_given_up_half_unpacked_leaves_nothing;
+    files:
+        a_large_artifact_arrives_as_it_is
+        an_artifact_without_a_byte_is_refused
+        a_large_artifact_is_stored_in_parts;
     journal:
         a_page_is_seen_to_move
         a_page_is_taken_over_by_one;
@@ -86,6 +91,29 @@ against_ministack! {
         the_first_record_of_a_run_is_written_by_one
         a_record_is_read_as_it_was_written
         a_bundle_is_fetched_as_it_was_stored;
+}
+
+/// Each contract as a test of its own, with an S3 that has mishaps.
+macro_rules! against_mishaps {
+    ($($name:ident)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                contract::files::$name().await;
+            }
+        )+
+    };
+}
+
+against_mishaps! {
+    a_part_that_breaks_off_is_asked_for_again
+    a_part_that_always_breaks_off_is_given_up
+    credentials_that_expire_between_two_parts_are_renewed_once
+    an_object_that_is_replaced_meanwhile_is_not_mixed
+    a_server_without_ranges_is_understood
+    a_part_that_is_another_one_is_never_taken
+    an_upload_that_is_gone_at_its_end_is_worth_another_try
+    an_upload_that_fails_deletes_its_parts
 }
 
 /// Each contract as a test of its own, with canned answers of CodePipeline.

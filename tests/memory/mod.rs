@@ -27,7 +27,7 @@ use std::time::Duration;
 use bluestage::actions::{Hold, Limits, Sweeper, Swept, act};
 use bluestage::clock::Clock;
 use bluestage::dice::Dice;
-use bluestage::ports::{Job, Ports, Verdict};
+use bluestage::ports::{Job, Ports, Seal, Verdict};
 use bluestage::release::{ServiceName, Stage, StageName, Version, VersionRef};
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +41,11 @@ pub(crate) const HOLD: Duration = Duration::from_secs(20);
 
 /// How long the blue of a failed execution is kept.
 pub(crate) const GRACE: Duration = Duration::from_secs(30 * 60);
+
+/// What all workers of this world seal their tokens with.
+pub(crate) fn seal() -> Seal {
+    Seal::of(&"a key that all workers of this world have".to_owned().into()).unwrap()
+}
 
 /// The world.
 pub(crate) struct Memory {
@@ -118,6 +123,7 @@ impl Memory {
             test_roles: self.roles.clone(),
             clock: self.clock.clone(),
             dice: self.dice.clone(),
+            seal: seal(),
         }
     }
 

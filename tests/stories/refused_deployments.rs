@@ -6,7 +6,7 @@ use bluestage::ports::{ActionKind, Cause, Verdict};
 use serde_json::json;
 
 use crate::memory::release::next;
-use crate::memory::{Memory, of, stage_name};
+use crate::memory::{Memory, of, seal, stage_name};
 
 const DEPLOY: ActionKind = ActionKind::DeployBlue;
 
@@ -111,6 +111,7 @@ async fn a_token_of_a_newer_bluestage_is_handed_on_as_it_came() {
     let execution = &job.pipeline.execution.action_execution_id;
     let deadline = 1_767_225_600 + 600; // ten minutes after the world began
     let token = format!(r#"{{"schema":2,"execution":"{execution}","deadline":{deadline},"new":[]}}"#);
+    let token = seal().sealed(token);
     job.token = Some(token.clone());
     let Some(Verdict::Continue(handed_on)) = world.turn(&job).await else {
         panic!("a worker of that version goes on with it");
@@ -206,7 +207,7 @@ async fn a_job_that_continues_what_this_worker_does_not_understand_does_not_clai
     let orders = world.release("orders");
     orders.deploy().await.done();
     let mut job = orders.job(DEPLOY);
-    job.token = Some("{\"schema\": 9}".to_owned());
+    job.token = Some(seal().sealed("{\"schema\": 9}".to_owned()));
     let Some(Verdict::Failed(failure)) = world.turn(&job).await else {
         panic!("the token is not ours");
     };

@@ -136,7 +136,7 @@ fn explain(stop: &Stop) -> Why {
         Stop::UnreadableToken => why(
             Cause::Bug,
             "the job continues one that this worker does not understand",
-            "If another version of bluestage works on this pipeline too, retry; else please report it.",
+            "If another version of bluestage works on this pipeline too, or the workers got another --token-key, retry; else please report it.",
         ),
         Stop::Workspace(error) => why(
             Cause::Unavailable,

@@ -20,6 +20,10 @@ impl<'a> Given<'a> {
             let why = format!("is unknown to {}; it knows {}", job.action, known.join(", "));
             return Err(PropertyError::new(name, why));
         }
+        // Neither a command nor a variable can hold one, and a file's name would end there.
+        if let Some((name, _)) = job.configuration.iter().find(|(_, value)| value.contains('\0')) {
+            return Err(PropertyError::new(name, "holds a zero byte"));
+        }
         Ok(Self::all(job))
     }
 

@@ -1,6 +1,7 @@
 //! Tests of what the stories are made of; the stories themselves are played in `tests/stories/`.
 
 mod hold;
+mod hostile;
 mod limits;
 mod properties;
 mod token;

@@ -80,4 +80,26 @@ mod tests {
         });
         assert_eq!(parse(text, false).unwrap(), expected);
     }
+
+    #[test]
+    fn templates_that_mean_harm_are_refused() {
+        let laughs: String =
+            (1..30).map(|n| format!("l{n}: &l{n} [{}]\n", format!("*l{},", n - 1).repeat(9))).collect();
+        for (text, why) in [
+            (format!("l0: &l0 [lol]\n{laughs}"), "repetition limit exceeded"),
+            ("a: &a [*a]".to_owned(), "recursion limit exceeded"),
+            ("[".repeat(5_000), "is not YAML"),
+            ("- ".repeat(5_000), "is not YAML"),
+            ("!Sub ".repeat(5_000), "is not YAML"),
+            ("? [a]\n: b".to_owned(), "a key is neither a string nor a number"),
+            ("a: 1\na: 2".to_owned(), "duplicate entry"),
+            ("a: *nobody".to_owned(), "unknown anchor"),
+            ("a: \u{0}".to_owned(), "is not YAML"),
+        ] {
+            let said = parse(&text, false).unwrap_err();
+            assert!(said.contains(why), "{said}");
+        }
+        let said = parse(&"[".repeat(100_000), true).unwrap_err();
+        assert!(said.contains("is not JSON: recursion limit exceeded"), "{said}");
+    }
 }

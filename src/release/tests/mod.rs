@@ -5,6 +5,7 @@ mod barrier;
 mod begin;
 mod disturbance;
 mod green;
+mod hostile;
 mod promote;
 mod random;
 mod reaching;

@@ -1,6 +1,7 @@
 //! What each port promises, for whatever implements AWS behind an [`SdkConfig`].
 
 pub(crate) mod artifacts;
+pub(crate) mod files;
 pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod run_records;
