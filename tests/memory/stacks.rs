@@ -15,19 +15,24 @@ use bluestage::ports::{
 use bluestage::release::{Moment, StackRef};
 use serde_json::Value as Json;
 
-use super::account::{Account, Made, Manners, Phase, failed};
+use super::account::{Account, Made, Manners, Phase, There, failed};
 use super::line::Line;
 
 /// Stacks in memory.
 pub(crate) struct MemoryStacks {
     line: Arc<Line>,
     clock: Arc<dyn Clock>,
-    account: Mutex<Account>,
+    account: Arc<Mutex<Account>>,
 }
 
 impl MemoryStacks {
     pub(crate) fn new(line: Arc<Line>, clock: Arc<dyn Clock>) -> Self {
-        Self { line, clock, account: Mutex::default() }
+        Self { line, clock, account: Arc::default() }
+    }
+
+    /// The same over another line.
+    pub(crate) fn over(&self, line: Arc<Line>) -> Self {
+        Self { line, clock: Arc::clone(&self.clock), account: Arc::clone(&self.account) }
     }
 
     /// Changes how stacks behave.
@@ -45,6 +50,16 @@ impl MemoryStacks {
         let account = self.account.lock().unwrap();
         let there = account.stacks.values().filter(|made| made.phase != Phase::Gone);
         there.map(|made| made.spec.stack.name.clone()).collect()
+    }
+
+    /// The events after the first `known` ones.
+    pub(crate) fn events_since(&self, known: usize) -> Vec<String> {
+        self.account.lock().unwrap().events[known..].to_vec()
+    }
+
+    /// The stacks that are there, but for those that are being deleted.
+    pub(crate) fn there(&self) -> Vec<There> {
+        self.account.lock().unwrap().there()
     }
 
     /// With what a stack was made.
@@ -198,7 +213,9 @@ impl Stacks for MemoryStacks {
                 made.spec.parameters.insert(name.clone(), value.clone());
                 made.changed_at.push_str(" and set");
             });
-            self.account.lock().unwrap().count();
+            let mut account = self.account.lock().unwrap();
+            account.count();
+            account.events.push(format!("set {} {name}={value}", stack.name));
             Ok(Changing::Begun)
         };
         let told = format!("stacks.set_parameter {} {name}={value}", stack.name);
