@@ -45,7 +45,8 @@ enum Status {
     Waiting(Duration),
     /// Offered at this time, with this nonce.
     Offered(Duration, String),
-    InProgress,
+    /// Claimed with this nonce.
+    InProgress(String),
     Settled,
 }
 
@@ -112,7 +113,7 @@ impl MemoryJobs {
         let mut held = false;
         for (job, status) in &mut queue.jobs {
             if job.id.0.trim_end_matches('+') == first.0 {
-                held |= *status == Status::InProgress;
+                held |= matches!(status, Status::InProgress(_));
                 *status = Status::Settled;
             }
         }
@@ -132,7 +133,7 @@ impl MemoryJobs {
     /// How many jobs are acknowledged and have no verdict.
     pub(crate) fn held(&self) -> usize {
         let queue = self.queue.lock().unwrap();
-        let held = queue.jobs.iter().filter(|(_, at)| *at == Status::InProgress);
+        let held = queue.jobs.iter().filter(|(_, at)| matches!(at, Status::InProgress(_)));
         held.count()
     }
 
@@ -162,7 +163,7 @@ impl MemoryJobs {
         let waits = |status: &Status| match status {
             Status::Waiting(from) => now >= *from,
             Status::Offered(at, _) => now >= *at + offered_for,
-            Status::InProgress | Status::Settled => false,
+            Status::InProgress(_) | Status::Settled => false,
         };
         let waiting = queue.jobs.iter_mut().filter(|(job, status)| job.action == action && waits(status));
         let mut offers = Vec::new();
@@ -191,7 +192,7 @@ impl Queue {
     }
 
     fn take(&mut self, job: &JobId, verdict: &Verdict, now: Duration) -> Reported {
-        if self.status(job) != Some(&Status::InProgress) {
+        if !matches!(self.status(job), Some(Status::InProgress(_))) {
             return Reported::NotWanted;
         }
         self.set(job, Status::Settled);
@@ -218,11 +219,16 @@ impl Jobs for MemoryJobs {
         let name = format!("jobs.acknowledge {}", job.id);
         let effect = || {
             let mut queue = self.queue.lock().unwrap();
-            let newest = matches!(queue.status(&job.id), Some(Status::Offered(_, newest)) if newest == nonce);
-            if newest {
-                queue.set(&job.id, Status::InProgress);
+            let again = queue.manners.acknowledges_again;
+            let ours = match queue.status(&job.id) {
+                Some(Status::Offered(_, newest)) => newest == nonce,
+                Some(Status::InProgress(claimed)) => again && claimed == nonce,
+                Some(Status::Waiting(_) | Status::Settled) | None => false,
+            };
+            if ours {
+                queue.set(&job.id, Status::InProgress(nonce.clone()));
             }
-            Ok(newest)
+            Ok(ours)
         };
         self.line.call(name, effect).await
     }

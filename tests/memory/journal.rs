@@ -94,7 +94,11 @@ impl Journal for MemoryJournal {
             pages.writes += 1;
             let etag = Etag(format!("\"{}\"", pages.writes));
             let before = pages.pages.insert(id.clone(), (page.clone(), etag.clone()));
-            pages.news.push(Turned { id: id.clone(), by: page.worker.clone(), from: before.map(|(page, _)| page.worker) });
+            pages.news.push(Turned {
+                id: id.clone(),
+                by: page.worker.clone(),
+                from: before.map(|(page, _)| page.worker),
+            });
             Ok(conflict.is_none().then_some(etag))
         };
         self.line.call(format!("journal.write {id}"), effect).await

@@ -38,6 +38,8 @@ fn left_behind(world: &World) -> Vec<String> {
     left.extend(versions.map(|(of, version)| format!("version {of}, {:?}", version.state)));
     let runs: usize = world.hosts.iter().map(|host| host.runs()).sum();
     left.extend((runs > 0).then(|| format!("{runs} test runs")));
+    let pages = world.memory.journal.now();
+    left.extend(pages.iter().map(|page| format!("the page of {} with {:?}", page.worker, page.jobs)));
     let held = world.memory.jobs.held();
     left.extend((held > 0).then(|| format!("{held} jobs that are held")));
     left

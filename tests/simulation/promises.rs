@@ -3,10 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use bluestage::ports::PageId;
 use bluestage::release::{Green, Stage, State, Version, VersionRef};
 
+use super::hosts::LEASE;
 use super::reach::{reached, reached_from, to};
+use super::time::{Millis, millis};
 use super::weather::Sky;
+use crate::memory::Memory;
+use crate::memory::journal::MemoryJournal;
 use crate::memory::runs::Script;
 use crate::memory::stacks::MemoryStacks;
 use crate::memory::stage_name;
@@ -31,6 +36,9 @@ impl Made {
 struct Known {
     documents: usize,
     events: usize,
+    pages: usize,
+    /// When each page of the journal moved last.
+    moved: BTreeMap<PageId, Millis>,
     stage: Arc<Stage>,
     writers: BTreeSet<String>,
     was_live: BTreeSet<VersionRef>,
@@ -44,23 +52,32 @@ pub(crate) struct Promises {
     stages: Arc<MemoryStages>,
     stacks: Arc<MemoryStacks>,
     script: Arc<Script>,
+    journal: Arc<MemoryJournal>,
     known: Mutex<Known>,
 }
 
 type Broken = Result<(), String>;
 
 impl Promises {
-    pub(crate) fn new(stages: Arc<MemoryStages>, stacks: Arc<MemoryStacks>, script: Arc<Script>) -> Self {
+    pub(crate) fn new(memory: &Memory) -> Self {
         let known = Known {
             documents: 0,
             events: 0,
+            pages: 0,
+            moved: BTreeMap::new(),
             stage: Arc::new(Stage::empty(stage_name())),
             writers: BTreeSet::new(),
             was_live: BTreeSet::new(),
             marked: BTreeSet::new(),
             made: BTreeMap::new(),
         };
-        Self { stages, stacks, script, known: Mutex::new(known) }
+        Self {
+            stages: Arc::clone(&memory.stages),
+            stacks: Arc::clone(&memory.stacks),
+            script: Arc::clone(&memory.script),
+            journal: Arc::clone(&memory.journal),
+            known: Mutex::new(known),
+        }
     }
 
     /// Holds everything that is new against the promises.
@@ -78,6 +95,19 @@ impl Promises {
             sky.trace.step(sky.time.now(), "stacks", &event);
             if let Err(promise) = self.check_stack(&known, &event) {
                 sky.trace.breaks(promise);
+            }
+        }
+        for turned in self.journal.news_since(known.pages) {
+            known.pages += 1;
+            let now = sky.time.now();
+            let moved = known.moved.insert(turned.id.clone(), now);
+            if let (Some(moved), Some(from)) = (moved, turned.from.filter(|from| *from != turned.by)) {
+                sky.trace.count("adoptions");
+                sky.trace.step(now, "journal", &format!("{} takes {} over from {from}", turned.by, turned.id));
+                if now - moved < millis(LEASE) {
+                    let since = now - moved;
+                    sky.trace.breaks(format!("lease: page {} is taken over {since} ms after it moved", turned.id));
+                }
             }
         }
     }

@@ -79,11 +79,6 @@ impl Trace {
         self.broke.notify_one();
     }
 
-    /// Whether a promise is broken.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.steps.lock().unwrap().broken.is_some()
-    }
-
     /// Waits until a promise is broken.
     pub(crate) async fn is_broken_at_last(&self) {
         self.broke.notified().await;

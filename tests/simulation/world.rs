@@ -49,8 +49,7 @@ impl World {
             jobs.continued_after = Duration::from_millis(plan.continued_after);
             jobs.acknowledges_again = plan.acknowledges_again;
         });
-        let promises =
-            Promises::new(Arc::clone(&memory.stages), Arc::clone(&memory.stacks), Arc::clone(&memory.script));
+        let promises = Promises::new(&memory);
         let hosts = (0..plan.hosts).map(Host::new).collect();
         let sky = Sky {
             plan,
