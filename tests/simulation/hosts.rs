@@ -171,7 +171,7 @@ fn settings(plan: &Plan) -> Settings {
         slots: plan.slots,
         limits: Limits::default(),
         longest_hold: HOLD,
-        pacing: Pacing { busy: Duration::from_secs(2), idle: Duration::from_secs(30) },
+        pacing: Pacing { busy: Duration::from_secs(4), idle: Duration::from_secs(30) },
         sweep_every: Duration::from_secs(60),
         failed_grace: GRACE,
         lease: LEASE,

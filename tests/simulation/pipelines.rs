@@ -69,7 +69,10 @@ impl<'w> Pipelines<'w> {
         let time = &self.world.sky.time;
         time.until(plan.at).await;
         let of = &self.world.sky.plan.services[plan.service];
-        self.wait_for_dependencies(of).await;
+        if !self.dependencies_are_live(of).await {
+            self.world.sky.trace.count("execution never begun");
+            return;
+        }
         let mut release = release(self.world, of, plan, number);
         let id = release.execution_id.clone();
         self.is(&id, ExecutionStatus::Running);
@@ -101,14 +104,18 @@ impl<'w> Pipelines<'w> {
         self.world.sky.trace.count(&format!("execution {status:?}"));
     }
 
-    /// A service is released for the first time when what it is wired to is there.
-    async fn wait_for_dependencies(&self, of: &ServicePlan) {
+    /// A service is released for the first time when what it is wired to is there. Tells whether that came to be.
+    async fn dependencies_are_live(&self, of: &ServicePlan) -> bool {
         for other in &of.wired_to {
             let name = service(&self.world.sky.plan.services[*other].name);
             while self.world.memory.stage().live(&name).is_none() {
+                if self.world.sky.is_fine() {
+                    return false;
+                }
                 self.world.sky.time.pass(5 * SECOND).await;
             }
         }
+        true
     }
 
     async fn goes_on(

@@ -7,9 +7,6 @@ use tokio::sync::Notify;
 
 use super::time::Millis;
 
-/// Steps that a failing seed tells.
-const TOLD: usize = 40;
-
 /// How often what happened.
 pub(crate) type Counts = BTreeMap<String, u64>;
 
@@ -22,8 +19,9 @@ struct Steps {
 }
 
 /// The trace of one seed.
-#[derive(Default)]
 pub(crate) struct Trace {
+    /// How many of the last steps are kept in words.
+    kept: usize,
     steps: Mutex<Steps>,
     broke: Notify,
 }
@@ -38,6 +36,11 @@ pub(crate) struct Told {
 }
 
 impl Trace {
+    /// A trace that keeps so many of the last steps in words.
+    pub(crate) fn keeping(kept: usize) -> Self {
+        Self { kept, steps: Mutex::default(), broke: Notify::new() }
+    }
+
     /// A step, with who made it.
     pub(crate) fn step(&self, at: Millis, who: &str, what: &str) {
         let step = format!("{:>5}.{:03} {who:<10} {what}", at / 1_000, at % 1_000);
@@ -47,7 +50,7 @@ impl Trace {
         });
         steps.digest = mixed;
         if steps.broken.is_none() {
-            if steps.last.len() == TOLD {
+            if steps.last.len() == self.kept {
                 steps.last.pop_front();
             }
             steps.last.push_back(step);

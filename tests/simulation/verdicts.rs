@@ -27,13 +27,18 @@ pub(crate) fn judge(sky: &Sky, (quality, took): (Quality, Millis), job: &Job, fa
             let is_lost = message.contains("died or was stopped in each of") && disturbances(sky) >= MOST_ATTEMPTS;
             is_late || is_lost
         }
-        // A retry of one action of an execution whose version was given up finds nothing any more.
-        Cause::Misconfigured => message.contains("nothing was deployed") && job.action != ActionKind::DeployBlue,
+        // A retry that came after the grace finds nothing any more.
+        Cause::Misconfigured => message.contains("has no version of") && !job.id.0.ends_with("-0") && is_later(job),
         Cause::Denied | Cause::Bug | Cause::ArtifactGone => false,
     };
     if !is_deserved {
         sky.trace.breaks(format!("a {quality:?} version failed for {:?} ({}): {message}", failure.cause, job.id));
     }
+}
+
+/// Whether the action builds upon one before it.
+fn is_later(job: &Job) -> bool {
+    job.action != ActionKind::DeployBlue
 }
 
 fn disturbances(sky: &Sky) -> u64 {

@@ -18,7 +18,7 @@ use crate::memory::{Break, Landed};
 pub(crate) struct Sky {
     pub(crate) plan: Plan,
     pub(crate) time: Arc<Time>,
-    pub(crate) trace: Trace,
+    pub(crate) trace: Arc<Trace>,
     /// Nothing breaks any more.
     pub(crate) is_fine: AtomicBool,
     /// Looks at the world after every call.
@@ -155,6 +155,7 @@ impl Weather for Process {
             Some(Break::DiesAfter) => ": dead after it",
             Some(Break::Denied | Break::Rejected) => ": refused",
         };
+        self.sky.trace.count("calls");
         if let Some(how) = how {
             self.sky.trace.count(&format!("fault {how:?} {}", service_of(call)));
         }

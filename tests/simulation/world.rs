@@ -8,10 +8,11 @@ use futures::future::join_all;
 
 use super::ending;
 use super::hosts::Host;
+use super::panics;
 use super::pipelines::Pipelines;
 use super::plan::Plan;
 use super::promises::Promises;
-use super::time::Time;
+use super::time::{MINUTE, Time};
 use super::trace::{Told, Trace};
 use super::weather::Sky;
 use crate::memory::Memory;
@@ -23,24 +24,32 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<Host>,
 }
 
-/// Plays a seed, and tells what happened.
-pub(crate) fn play(seed: u64) -> Told {
+/// Plays a seed, and tells what happened, with so many of the last steps.
+pub(crate) fn play(seed: u64, kept: usize) -> Told {
+    let trace = Arc::new(Trace::keeping(kept));
+    let (_, panics) = panics::watched(|| play_in(Plan::of(seed), Arc::clone(&trace)));
+    if let Some(panic) = panics.first() {
+        trace.breaks(format!("a panic: {panic}"));
+    }
+    trace.told()
+}
+
+fn play_in(plan: Plan, trace: Arc<Trace>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime can be made");
     runtime.block_on(async {
-        let world = World::new(Plan::of(seed));
+        let world = World::new(plan, trace);
         tokio::select! {
             biased;
             () = world.sky.trace.is_broken_at_last() => {}
             () = world.plays() => {}
         }
-        world.sky.trace.add("simulated minutes", world.sky.time.now() / 60_000);
-        world.sky.trace.told()
-    })
+        world.sky.trace.add("simulated minutes", world.sky.time.now() / MINUTE);
+    });
 }
 
 impl World {
-    fn new(plan: Plan) -> Self {
+    fn new(plan: Plan, trace: Arc<Trace>) -> Self {
         let memory = Memory::seeded(plan.seed);
         let (review, creating, deleting) = plan.looks;
         memory.stacks.behave(|stacks| (stacks.review, stacks.creating, stacks.deleting) = (review, creating, deleting));
@@ -51,13 +60,7 @@ impl World {
         });
         let promises = Promises::new(&memory);
         let hosts = (0..plan.hosts).map(Host::new).collect();
-        let sky = Sky {
-            plan,
-            time: Time::start(),
-            trace: Trace::default(),
-            is_fine: false.into(),
-            promises: promises.into(),
-        };
+        let sky = Sky { plan, time: Time::start(), trace, is_fine: false.into(), promises: promises.into() };
         Self { sky: Arc::new(sky), memory, hosts }
     }
 
