@@ -1,7 +1,7 @@
 //! A CodePipeline of a few rules: a job is offered until it is acknowledged with its newest nonce, gets one verdict, and
 //! a continuation is a new job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -57,6 +57,7 @@ struct Queue {
     verdicts: Vec<(JobId, Verdict)>,
     executions: BTreeMap<String, ExecutionStatus>,
     polled: Vec<(ActionKind, usize)>,
+    started: BTreeSet<(String, String)>,
     manners: Manners,
 }
 
@@ -135,6 +136,11 @@ impl MemoryJobs {
         let queue = self.queue.lock().unwrap();
         let held = queue.jobs.iter().filter(|(_, at)| matches!(at, Status::InProgress(_)));
         held.count()
+    }
+
+    /// Every pipeline execution that was started: of which pipeline, by which request. A request counts once.
+    pub(crate) fn started(&self) -> BTreeSet<(String, String)> {
+        self.queue.lock().unwrap().started.clone()
     }
 
     /// For which action, and for how many jobs at most, each poll asked.
@@ -266,6 +272,10 @@ impl Jobs for MemoryJobs {
 
     async fn start_pipeline(&self, pipeline_arn: &str, request: &str) -> Result<String, Fault> {
         let told = format!("jobs.start_pipeline {pipeline_arn}");
-        self.line.call(told, || Ok(format!("started-by-{request}"))).await
+        let effect = || {
+            self.queue.lock().unwrap().started.insert((pipeline_arn.to_owned(), request.to_owned()));
+            Ok(format!("started-by-{request}"))
+        };
+        self.line.call(told, effect).await
     }
 }
