@@ -95,6 +95,11 @@ impl Account {
         all.find(is_it).map(|made| made.id.clone())
     }
 
+    /// Whether the stack is being deleted, or is gone: then to delete it does nothing.
+    pub(in crate::memory) fn is_going(&self, id: &str) -> bool {
+        self.stacks.get(id).is_some_and(|made| matches!(made.phase, Phase::Deleting(_) | Phase::Gone))
+    }
+
     /// Carries the change set out, if it is ready for that.
     pub(in crate::memory) fn go_on(&mut self, id: &str) {
         let creating = self.manners.creating;

@@ -100,10 +100,10 @@ impl MemoryStacks {
     fn make_or_attach(&self, spec: &StackSpec) -> Result<StackState, Fault> {
         let mut account = self.account.lock().unwrap();
         if account.find(&spec.stack).is_none() {
-            if !account.names.insert(spec.stack.name.clone()) {
-                panic!("the stack name {} is used a second time", spec.stack.name);
-            }
-            let id = format!("arn:stack/{}/{}", spec.stack.name, account.names.len());
+            let is_new = account.names.insert(spec.stack.name.clone());
+            // Only a worker that stands still between the document and the stack may come so late.
+            assert!(is_new || self.line.is_outside(), "the stack name {} is used a second time", spec.stack.name);
+            let id = format!("arn:stack/{}/{}", spec.stack.name, account.stacks.len() + 1);
             account.events.push(format!("created {id}"));
             let made = Made {
                 phase: Phase::Review(account.manners.review),
@@ -126,6 +126,9 @@ impl MemoryStacks {
         };
         if account.manners.protected {
             return Deleting::Protected;
+        }
+        if account.is_going(&id) {
+            return Deleting::Begun;
         }
         account.events.push(format!("deleted {id}"));
         let phase = match account.manners.stuck.clone() {

@@ -6,8 +6,9 @@ use super::reach::reached;
 use super::time::{MINUTE, Millis, SECOND};
 use super::world::World;
 
-/// The grace for what failed, a few sweeps, and the deletion of stacks are over by then.
-const LONGEST: Millis = 30 * MINUTE;
+/// An orphan is taken away when it is an hour old by clocks that are ten minutes off, and looked for every ten minutes; by
+/// then the grace for what failed and the deletion of stacks are long over.
+const LONGEST: Millis = 90 * MINUTE;
 
 /// P10, P11: waits until nothing is left behind, and not for ever.
 pub(crate) async fn nothing_is_left(world: &World) {
