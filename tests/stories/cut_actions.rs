@@ -1,6 +1,5 @@
 //! Each action, cut at every effect (see [`super::cuts`]), and what must come of it all the same.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,15 +67,6 @@ async fn worked(world: &Memory, cut: &Arc<Cut>, job: Job) {
     match second {
         Some(second) => drop(second.stop().await),
         None => drop(first.stop().await),
-    }
-}
-
-/// Something that a person or a worker does again until it is done: what was begun may die.
-async fn again<F: Future>(cut: &Cut, begun: F) -> Option<F::Output> {
-    tokio::select! {
-        biased;
-        () = cut.dies() => None,
-        done = begun => Some(done),
     }
 }
 
@@ -252,7 +242,9 @@ impl Scene for Sweep {
 
     async fn played(world: &Memory, cut: &Arc<Cut>) {
         let (ports, _) = cut.ports(world, "a");
-        let _ = again(cut, Sweeper::new(HOLD).sweep(&ports, &hold(world))).await;
+        if let Some(done) = cut.or(Sweeper::new(HOLD).sweep(&ports, &hold(world))).await {
+            done.unwrap();
+        }
         swept(world).await;
     }
 }
@@ -297,10 +289,11 @@ impl Scene for SwitchBack {
 
     async fn played(world: &Memory, cut: &Arc<Cut>) {
         let (ports, _) = cut.ports(world, "a");
-        if again(cut, Self::asked(&ports, world)).await.is_none() {
-            let (ports, _) = Cut::nowhere().ports(world, "b");
-            Self::asked(&ports, world).await.unwrap();
-        }
+        let done = match cut.or(Self::asked(&ports, world)).await {
+            Some(done) => done,
+            None => Self::asked(&Cut::nowhere().ports(world, "b").0, world).await,
+        };
+        done.unwrap();
         swept(world).await;
     }
 }

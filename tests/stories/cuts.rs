@@ -4,6 +4,7 @@
 //! An effect is a call to a port that writes. What happens between two effects does nothing outside, so these cuts stand
 //! for a crash at any time.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -67,6 +68,15 @@ impl Cut {
     /// Returns when it dies.
     pub(crate) async fn dies(&self) {
         self.died.notified().await;
+    }
+
+    /// What comes of it, unless it dies first.
+    pub(crate) async fn or<F: Future>(&self, doing: F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            () = self.dies() => None,
+            done = doing => Some(done),
+        }
     }
 
     /// A worker's ports that go through this.
@@ -135,6 +145,7 @@ pub(crate) fn state_of(world: &Memory, services: &[&str]) -> Vec<String> {
         }
     }
     told.extend(world.stacks.there().iter().map(|it| format!("{} {} {:?}", it.name, it.is_ready, it.parameters)));
+    told.extend(world.stacks.events().into_iter().filter(|event| event.starts_with("created")));
     told.extend(world.jobs.started().iter().map(|(pipeline, _)| format!("started {pipeline}")));
     told.extend(world.journal.now().iter().map(|page| format!("noted {:?}", page.jobs)));
     told.push(format!("{} jobs held", world.jobs.held()));
