@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bluestage::actions::{Hold, Sweeper, SwitchBackRequest, follow_with_events, switch_back};
+use bluestage::actions::{Sweeper, SwitchBackRequest, follow_with_events, switch_back};
 use bluestage::ports::{ActionKind, ExecutionStatus, Job, Ports};
-use tokio_util::sync::CancellationToken;
 
 use crate::cuts::{Cut, state_of};
 use crate::memory::{Break, Command, HOLD, Memory, Release, of, service, stage_name};
@@ -49,29 +48,18 @@ async fn worked(world: &Memory, cut: &Arc<Cut>, job: Job) {
     let (ports, clock) = cut.ports(world, "a");
     world.jobs.offer(job.clone());
     let first = Working::on(ports, 2);
-    let is_over = || is_answered(world, &job) && world.journal.now().is_empty();
-    let second = tokio::select! {
-        biased;
-        () = cut.dies() => {
-            clock.freeze();
-            world.machine("a").dies();
-            let (ports, _) = Cut::nowhere().ports(world, "b");
-            let second = Working::on(ports, 2);
-            until(world, is_over).await;
-            Some(second)
-        }
-        () = until(world, is_over) => None,
+    let to_its_end = async |working: Working| {
+        until(world, || is_answered(world, &job) && world.journal.now().is_empty()).await;
+        // Whatever goes on by itself comes to its end.
+        world.pass(Duration::from_secs(180)).await;
+        working.stop().await;
     };
-    // Whatever goes on by itself comes to its end.
-    world.pass(Duration::from_secs(180)).await;
-    match second {
-        Some(second) => drop(second.stop().await),
-        None => drop(first.stop().await),
+    if cut.or(to_its_end(first)).await.is_none() {
+        clock.freeze();
+        world.machine("a").dies();
+        let (ports, _) = Cut::nowhere().ports(world, "b");
+        to_its_end(Working::on(ports, 2)).await;
     }
-}
-
-fn hold(world: &Memory) -> Hold {
-    Hold::new(world.clock.clone(), HOLD, CancellationToken::new())
 }
 
 /// Orders with events, a little different each time.
@@ -242,7 +230,7 @@ impl Scene for Sweep {
 
     async fn played(world: &Memory, cut: &Arc<Cut>) {
         let (ports, _) = cut.ports(world, "a");
-        if let Some(done) = cut.or(Sweeper::new(HOLD).sweep(&ports, &hold(world))).await {
+        if let Some(done) = cut.or(Sweeper::new(HOLD).sweep(&ports, &world.hold())).await {
             done.unwrap();
         }
         swept(world).await;
@@ -253,7 +241,7 @@ impl Scene for Sweep {
 async fn swept(world: &Memory) {
     let (ports, _) = Cut::nowhere().ports(world, "b");
     for _ in 0..3 {
-        Sweeper::new(HOLD).sweep(&ports, &hold(world)).await.unwrap();
+        Sweeper::new(HOLD).sweep(&ports, &world.hold()).await.unwrap();
     }
 }
 
@@ -274,7 +262,7 @@ impl SwitchBack {
             strict: false,
         };
         switch_back(ports, &request).await?;
-        follow_with_events(ports, &stage_name(), &of("orders", oldest), &hold(world)).await.map(drop)
+        follow_with_events(ports, &stage_name(), &of("orders", oldest), &world.hold()).await.map(drop)
     }
 }
 
