@@ -17,7 +17,7 @@ use crate::memory::line::{Line, Weather};
 use crate::memory::{Break, Landed, Memory, service};
 
 /// The calls that write. Beats are not among them: they tell that a run lives, and come as time passes.
-const EFFECTS: [&str; 15] = [
+const EFFECTS: [&str; 14] = [
     "jobs.acknowledge",
     "jobs.report",
     "jobs.start_pipeline",
@@ -32,7 +32,6 @@ const EFFECTS: [&str; 15] = [
     "records.create",
     "records.write",
     "test_runs.start",
-    "test_runs.stop",
 ];
 
 /// A worker process that dies in one of its effects, or in none.
@@ -90,7 +89,8 @@ impl Cut {
             stacks: Arc::new(world.stacks.over(Arc::clone(&line))),
             artifacts: Arc::new(world.artifacts.over(Arc::clone(&line))),
             test_runs: Arc::new(world.machine(machine).over(Arc::clone(&line))),
-            run_records: Arc::new(world.records.over(line)),
+            run_records: Arc::new(world.records.over(Arc::clone(&line))),
+            test_roles: Arc::new(world.roles.over(line)),
             clock: Arc::clone(&clock) as Arc<_>,
             dice: world.dice.clone(),
         };
