@@ -91,6 +91,7 @@ impl Serving {
         let claimed = self.page.now();
         while self.play(job, &noted).await == Played::TakenOver && !noted.was_ours_after(claimed) {
             tracing::info!("it may have been claimed after it was taken over; goes on with it");
+            self.says(&job.id, "notes it anew in the journal");
             noted = loop {
                 if let Some(anew) = self.page.note(&job.id).await {
                     break anew;
