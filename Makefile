@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo local test torture chaos mutants bench fuzz check
+.PHONY: help demo local test torture chaos mutants bench fuzz check simulate
 
 PYTHON ?= python3
 CARGO ?= cargo
@@ -16,6 +16,9 @@ LOCAL_DIR ?= target/local
 SEED ?= $(shell date +%s)
 SERVICES ?= 10
 EXECUTIONS ?= 30
+# Which seeds are simulated.
+SEED_START ?= 1
+SEEDS ?= 10000
 # For how long workers are killed and frozen.
 CHAOS_SECONDS ?= 180
 # Which readers are fuzzed, and for how long each.
@@ -36,6 +39,10 @@ local: $(VENV)/ok ## Run a local CodePipeline, a local AWS, a worker and the sam
 test: $(VENV)/ok ## Run all tests
 	@echo "test: all tests"
 	$(CARGO) test --locked
+
+simulate: ## Play SEEDS= seeds from SEED_START= on: several workers in a world in memory in which everything breaks; totals at the end
+	@echo "simulate: a seed that breaks a promise is told, with its last steps (STEPS=) and how to play it again"
+	SEED_START=$(SEED_START) SEEDS=$(SEEDS) $(CARGO) test --locked --profile simulation --test simulation -- many_seeds --nocapture
 
 torture: $(VENV)/ok ## Run many services and executions, random everything (SEED=, SERVICES=, EXECUTIONS=), and check every promise
 	@echo "torture: a failing seed is told, with how to run it again"

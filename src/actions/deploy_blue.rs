@@ -16,7 +16,9 @@ use super::values::wired_to;
 use super::workspace::Workspace;
 use super::{Standing, Turn, messages, tags};
 use crate::ports::{Deletion, Done, ReadyStack, StackSpec, StackState, Text, Verdict};
-use crate::release::{BlueReady, BlueRequest, Execution, Refusal, StackRef, Stage, Version, VersionId, VersionRef};
+use crate::release::{
+    BlueReady, BlueRequest, Execution, Refusal, StackRef, Stage, StageName, State, Version, VersionId, VersionRef,
+};
 
 /// How long a version may take from its beginning to going live before it is given up and its pins end: longer than
 /// a day's approval, shorter than anybody would miss.
@@ -49,7 +51,7 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
         },
     };
     turn.is_about(&blue.of);
-    let because = match watch(turn, &blue).await? {
+    let because = match watch(turn, &properties.stage, &blue).await? {
         StackState::Ready(ready) => return finish(turn, &properties, (&blue.of, ready)).await,
         StackState::InProgress { id, doing } => {
             return turn.go_on(&id, messages::stack_in_progress(&blue.of, &doing));
@@ -181,7 +183,7 @@ fn is_of(id: &str, stack: &StackRef) -> bool {
 }
 
 /// Looks at the stack until it is ready or failed, or the job has been held long enough.
-async fn watch(turn: &mut Turn<'_>, blue: &Blue) -> Result<StackState, Stop> {
+async fn watch(turn: &mut Turn<'_>, stage: &StageName, blue: &Blue) -> Result<StackState, Stop> {
     let is_first = turn.job.token.is_none();
     let mut pause = FIRST_LOOK;
     loop {
@@ -204,6 +206,21 @@ async fn watch(turn: &mut Turn<'_>, blue: &Blue) -> Result<StackState, Stop> {
             return Ok(state);
         }
         pause = (pause * 2).min(LONGEST_LOOK);
+        if !being_made {
+            refuse_if_given_up(turn, stage, &blue.of).await?;
+        }
+    }
+}
+
+/// A change set takes a while, in which somebody may have given the version up and taken everything of it away: a stack
+/// that is made after that would be nobody's.
+async fn refuse_if_given_up(turn: &Turn<'_>, stage: &StageName, of: &VersionRef) -> Result<(), Stop> {
+    let stage = turn.read(stage).await?;
+    match stage.version(of).map(|version| version.state) {
+        None | Some(State::Abandoned | State::Retiring) => {
+            Err(stage.absence_of(&of.service, &turn.job.pipeline.execution.execution_id).into())
+        }
+        Some(_) => Ok(()),
     }
 }
 

@@ -125,7 +125,7 @@ async fn live(
 async fn rebind_consumers(turn: &Turn<'_>, stage: &Stage, of: &VersionRef) -> String {
     let behind = stage.behind().into_iter();
     let consumers = behind.filter(|behind| behind.wired_to.service == of.service).map(|behind| behind.of.service);
-    match rebind(turn.ports, &stage.name, Some(&consumers.collect())).await {
+    match rebind(turn.ports, &stage.name, Some(&consumers.collect()), of.version.as_str()).await {
         Ok(rebound) => messages::rebound(&rebound),
         Err(why) => why,
     }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::template::digest;
 use super::{messages, update};
 use crate::ports::Ports;
 use crate::release::{ServiceName, Stage, StageName};
@@ -21,11 +22,17 @@ pub struct Rebound {
     pub up_to_date: BTreeSet<ServiceName>,
 }
 
-/// Starts the pipelines of the services that are behind: of `only` these, or of all.
+/// Starts the pipelines of the services that are behind: of `only` these, or of all. On the same `occasion` each is
+/// started once, however often that is asked for.
 ///
 /// # Errors
 /// A sentence that says why not. What was started before it goes on.
-pub async fn rebind(ports: &Ports, stage: &StageName, only: Option<&BTreeSet<ServiceName>>) -> Result<Rebound, String> {
+pub async fn rebind(
+    ports: &Ports,
+    stage: &StageName,
+    only: Option<&BTreeSet<ServiceName>>,
+    occasion: &str,
+) -> Result<Rebound, String> {
     let told = |stop| messages::not_rebound(&stop);
     let stage = update::read(ports, stage).await.map_err(told)?;
     let behind = behind(&stage);
@@ -40,7 +47,7 @@ pub async fn rebind(ports: &Ports, stage: &StageName, only: Option<&BTreeSet<Ser
             rebound.later.insert(service);
             continue;
         }
-        let started = start(ports, &stage, &service).await.map_err(|fault| told(fault.into()))?;
+        let started = start(ports, &stage, (&service, occasion)).await.map_err(|fault| told(fault.into()))?;
         rebound.started.insert(service, started);
     }
     Ok(rebound)
@@ -55,10 +62,15 @@ fn waits_for_a_provider(stage: &Stage, service: &ServiceName, behind: &BTreeSet<
     live.is_some_and(|live| live.wiring.keys().any(|provider| behind.contains(provider)))
 }
 
-/// Starts the pipeline that owns the service.
-async fn start(ports: &Ports, stage: &Stage, service: &ServiceName) -> Result<String, crate::ports::Fault> {
+/// Starts the pipeline that owns the service. A worker that dies right after this is followed by one that asks again, with
+/// the same token.
+async fn start(
+    ports: &Ports,
+    stage: &Stage,
+    (service, occasion): (&ServiceName, &str),
+) -> Result<String, crate::ports::Fault> {
     let owner = stage.services.get(service).map_or("", |service| service.owner.as_str());
     let live = stage.live(service).map_or("none", |live| live.id.as_str());
-    let request = format!("rebind-{}-{service}-{live}-{}", stage.name, ports.dice.id(8));
-    ports.jobs.start_pipeline(owner, &request.chars().take(128).collect::<String>()).await
+    let request = digest(&format!("{} {service} {live} {occasion}", stage.name));
+    ports.jobs.start_pipeline(owner, &format!("rebind-{request}")).await
 }

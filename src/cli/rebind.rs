@@ -28,11 +28,15 @@ pub(super) struct RebindFlags {
     stage: StageName,
 }
 
+/// Letters and digits of one call's name: when a person asks twice, twice is meant.
+const OCCASION: usize = 12;
+
 /// Starts the pipelines and says which were started, and which follow later.
 pub(super) async fn run(flags: RebindFlags) -> Result<(), Trouble> {
     let ports = ports::of(flags.state, Tests::default()).await;
     let named: BTreeSet<ServiceName> = flags.services.into_iter().collect();
-    let rebound = actions::rebind(&ports, &flags.stage, (!flags.all).then_some(&named)).await?;
+    let only = (!flags.all).then_some(&named);
+    let rebound = actions::rebind(&ports, &flags.stage, only, &ports.dice.id(OCCASION)).await?;
     let mut out = std::io::stdout().lock();
     for (service, execution) in &rebound.started {
         writeln!(out, "{service}: its pipeline was started (execution {execution})")?;

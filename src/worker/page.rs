@@ -5,6 +5,7 @@
 //! another worker took the jobs over: everything that is held under the page is then given up.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +55,10 @@ struct State {
     revision: u64,
     /// The newest revision that is stored.
     stored_revision: u64,
+    /// How many calls about the page were begun.
+    calls: u64,
+    /// The newest of them that found the present page to be our own.
+    ours_at: Arc<AtomicU64>,
     /// Cancelled when another worker has taken the jobs over.
     lost: CancellationToken,
 }
@@ -63,6 +68,18 @@ pub(super) struct Noted {
     pub(super) job: JobId,
     /// Cancelled when another worker has taken it over.
     pub(super) lost: CancellationToken,
+    ours_at: Arc<AtomicU64>,
+}
+
+/// A moment, told by how many calls about the page were begun before it.
+#[derive(Clone, Copy)]
+pub(super) struct Since(u64);
+
+impl Noted {
+    /// Whether the page was found to be our own by a call that was begun after then.
+    pub(super) fn was_ours_after(&self, Since(calls): Since) -> bool {
+        self.ours_at.load(Ordering::Acquire) > calls
+    }
 }
 
 /// What a write is to bring about.
@@ -70,6 +87,7 @@ struct Wanted {
     id: PageId,
     after: Option<Etag>,
     page: Page,
+    call: u64,
     revision: u64,
     /// Whether there is something to take away once no job is left.
     tried: bool,
@@ -85,6 +103,8 @@ impl OwnPage {
             jobs: BTreeSet::new(),
             revision: 0,
             stored_revision: 0,
+            calls: 0,
+            ours_at: Arc::default(),
             lost: CancellationToken::new(),
         };
         Self {
@@ -105,7 +125,8 @@ impl OwnPage {
             let mut state = self.lock();
             state.jobs.insert(job.clone());
             state.revision += 1;
-            (Noted { job: job.clone(), lost: state.lost.clone() }, state.revision)
+            let (lost, ours_at) = (state.lost.clone(), Arc::clone(&state.ours_at));
+            (Noted { job: job.clone(), lost, ours_at }, state.revision)
         };
         self.changed.notify_one();
         tokio::select! {
@@ -117,6 +138,12 @@ impl OwnPage {
                 None
             }
         }
+    }
+
+    /// Now. The page is stored once more at once, so that it is soon known whether it is still our own.
+    pub(super) fn now(&self) -> Since {
+        self.changed.notify_one();
+        Since(self.lock().calls)
     }
 
     async fn is_stored_up_to(&self, revision: u64) {
@@ -226,7 +253,7 @@ impl OwnPage {
         let written = self.journal.write(&wanted.id, &wanted.page, wanted.after.as_ref()).await?;
         match written {
             Some(etag) => {
-                self.is_stored(etag, wanted.page.beat);
+                self.is_stored(etag, (wanted.call, wanted.page.beat));
                 self.reached(wanted.revision);
             }
             None => self.find_out(&wanted.id).await?,
@@ -236,8 +263,9 @@ impl OwnPage {
 
     /// Something else stands there than was expected: our own write whose answer was lost, or another worker's.
     async fn find_out(&self, id: &PageId) -> Result<(), Fault> {
+        let call = self.lock().next_call();
         match self.journal.read(id).await? {
-            Some((page, etag)) if page.worker == self.worker => self.is_stored(etag, page.beat),
+            Some((page, etag)) if page.worker == self.worker => self.is_stored(etag, (call, page.beat)),
             _ => self.lose(),
         }
         self.changed.notify_one(); // What is wanted is not stored yet.
@@ -245,8 +273,9 @@ impl OwnPage {
     }
 
     fn wanted(&self) -> Wanted {
-        let state = self.lock();
+        let mut state = self.lock();
         Wanted {
+            call: state.next_call(),
             id: self.id_of(state.number),
             after: state.stored.clone(),
             page: Page { worker: self.worker.clone(), beat: state.beat + 1, jobs: state.jobs.clone() },
@@ -255,8 +284,9 @@ impl OwnPage {
         }
     }
 
-    fn is_stored(&self, etag: Etag, beat: u64) {
+    fn is_stored(&self, etag: Etag, (call, beat): (u64, u64)) {
         let mut state = self.lock();
+        state.ours_at.store(call, Ordering::Release);
         state.stored = Some(etag);
         state.beat = beat;
     }
@@ -274,6 +304,7 @@ impl OwnPage {
         let lost = {
             let mut state = self.lock();
             state.jobs.clear();
+            state.ours_at = Arc::default();
             std::mem::take(&mut state.lost)
         };
         lost.cancel();
@@ -287,5 +318,12 @@ impl OwnPage {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing can panic while it is held that leaves it half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn next_call(&mut self) -> u64 {
+        self.calls += 1;
+        self.calls
     }
 }

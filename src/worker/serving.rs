@@ -36,6 +36,13 @@ pub(super) struct Serving {
     pub(super) stopping: CancellationToken,
 }
 
+/// How far a turn came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Played {
+    ToItsEnd,
+    TakenOver,
+}
+
 /// What every log line about the job tells.
 pub(super) fn span_of(job: &Job) -> Span {
     let (stage, service) = actions::subject(job);
@@ -69,11 +76,29 @@ impl Serving {
             };
             if self.claim(&offered, &noted).await {
                 tracing::debug!(continued = offered.job.token.is_some(), "took the job");
-                self.play(&offered.job, &noted).await;
+                self.play_claimed(&offered.job, noted).await;
+            } else {
+                self.page.strike(&noted);
             }
-            self.page.strike(&noted);
         };
         serving.instrument(span).await;
+    }
+
+    /// Plays a job that was just claimed. When this worker stood still before its claim arrived, its page may have been
+    /// taken over by then: whoever did that found a job which waited for no verdict yet, and dropped it. So the job is
+    /// noted anew, unless the page is known to have been ours after the claim.
+    async fn play_claimed(&self, job: &Job, mut noted: Noted) {
+        let claimed = self.page.now();
+        while self.play(job, &noted).await == Played::TakenOver && !noted.was_ours_after(claimed) {
+            tracing::info!("it may have been claimed after it was taken over; goes on with it");
+            self.says(&job.id, "notes it anew in the journal");
+            noted = loop {
+                if let Some(anew) = self.page.note(&job.id).await {
+                    break anew;
+                }
+            };
+        }
+        self.page.strike(&noted);
     }
 
     /// Whether the job is to be played by us. Where an answer was lost, a later refusal may come from our own claim, so
@@ -109,15 +134,18 @@ impl Serving {
     }
 
     /// Plays one turn of the job's action and reports it, unless another worker takes the job over meanwhile.
-    pub(super) async fn play(&self, job: &Job, noted: &Noted) {
+    pub(super) async fn play(&self, job: &Job, noted: &Noted) -> Played {
         let playing = async {
             let verdict = self.decide(job).await;
             self.conclude(job, verdict).await;
         };
         tokio::select! {
             biased;
-            () = noted.lost.cancelled() => tracing::info!("another worker has taken the job over; dropped it"),
-            () = playing => {}
+            () = noted.lost.cancelled() => {
+                tracing::info!("another worker has taken the job over; stopped working on it");
+                Played::TakenOver
+            }
+            () = playing => Played::ToItsEnd,
         }
     }
 

@@ -6,6 +6,18 @@ use bluestage::ports::{FailedResource, ReadyStack, StackSpec, StackState, Tagged
 use bluestage::release::{Moment, StackRef};
 use serde_json::Value as Json;
 
+/// A template that holds this cannot be made into a stack.
+pub(crate) const BROKEN: &str = "Broken";
+
+/// A stack as it is seen from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct There {
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) is_ready: bool,
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
 /// One stack.
 #[derive(Clone, Debug)]
 pub(in crate::memory) struct Made {
@@ -83,6 +95,11 @@ impl Account {
         all.find(is_it).map(|made| made.id.clone())
     }
 
+    /// Whether the stack is being deleted, or is gone: then to delete it does nothing.
+    pub(in crate::memory) fn is_going(&self, id: &str) -> bool {
+        self.stacks.get(id).is_some_and(|made| matches!(made.phase, Phase::Deleting(_) | Phase::Gone))
+    }
+
     /// Carries the change set out, if it is ready for that.
     pub(in crate::memory) fn go_on(&mut self, id: &str) {
         let creating = self.manners.creating;
@@ -93,9 +110,28 @@ impl Account {
         }
     }
 
+    /// The stacks that are there, but for those that are being deleted.
+    pub(in crate::memory) fn there(&self) -> Vec<There> {
+        let there = self.stacks.values().filter(|made| !matches!(made.phase, Phase::Gone | Phase::Deleting(_)));
+        let seen = |made: &Made| There {
+            name: made.spec.stack.name.clone(),
+            id: made.id.clone(),
+            is_ready: made.phase == Phase::Ready,
+            parameters: made.spec.parameters.clone(),
+        };
+        there.map(seen).collect()
+    }
+
+    /// The resource of this stack that cannot be made, and why.
+    fn broken(&self, id: &str) -> Option<(String, String)> {
+        let template = self.stacks.get(id).map(|made| made.spec.template.as_str());
+        let by_itself = template.is_some_and(|template| template.contains(BROKEN));
+        by_itself.then(|| ("Table".to_owned(), "it is broken".to_owned())).or_else(|| self.manners.broken.clone())
+    }
+
     /// How the stack stands; the next look finds it further on.
     pub(in crate::memory) fn look(&mut self, id: &str) -> StackState {
-        let broken = self.manners.broken.clone();
+        let broken = self.broken(id);
         let Some(made) = self.stacks.get_mut(id) else {
             return StackState::Absent;
         };

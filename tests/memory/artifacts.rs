@@ -21,12 +21,17 @@ struct Bucket {
 /// Artifacts in memory.
 pub(crate) struct MemoryArtifacts {
     line: Arc<Line>,
-    bucket: Mutex<Bucket>,
+    bucket: Arc<Mutex<Bucket>>,
 }
 
 impl MemoryArtifacts {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, bucket: Mutex::default() }
+        Self { line, bucket: Arc::default() }
+    }
+
+    /// The same over another line.
+    pub(crate) fn over(&self, line: Arc<Line>) -> Self {
+        Self { line, bucket: Arc::clone(&self.bucket) }
     }
 
     /// Stores an artifact with these files under this key.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bluestage::ports::{Etag, Fault, Journal, Page, PageId};
 
-use super::line::Line;
+use super::line::{Landed, Line};
 
 #[derive(Default)]
 struct Pages {
@@ -16,17 +16,37 @@ struct Pages {
     writes: u64,
     /// Whether a page's worker writes on it just before somebody next reads it.
     moves: bool,
+    news: Vec<Turned>,
+}
+
+/// A write of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Turned {
+    pub(crate) id: PageId,
+    pub(crate) by: String,
+    /// Whose it was before.
+    pub(crate) from: Option<String>,
 }
 
 /// Pages in memory.
 pub(crate) struct MemoryJournal {
     line: Arc<Line>,
-    pages: Mutex<Pages>,
+    pages: Arc<Mutex<Pages>>,
 }
 
 impl MemoryJournal {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, pages: Mutex::default() }
+        Self { line, pages: Arc::default() }
+    }
+
+    /// The same over another line.
+    pub(crate) fn over(&self, line: Arc<Line>) -> Self {
+        Self { line, pages: Arc::clone(&self.pages) }
+    }
+
+    /// The writes after the first `known` ones.
+    pub(crate) fn news_since(&self, known: usize) -> Vec<Turned> {
+        self.pages.lock().unwrap().news[known..].to_vec()
     }
 
     /// Just before somebody next reads a page, its worker writes on it.
@@ -66,14 +86,20 @@ impl Journal for MemoryJournal {
     async fn write(&self, id: &PageId, page: &Page, after: Option<&Etag>) -> Result<Option<Etag>, Fault> {
         let effect = || {
             let mut pages = self.pages.lock().unwrap();
-            if pages.pages.get(id).map(|(_, etag)| etag) != after {
+            let conflict = self.line.conflict();
+            if pages.pages.get(id).map(|(_, etag)| etag) != after || conflict == Some(Landed::No) {
                 return Ok(None);
             }
             assert!(!pages.removed.contains(id), "page {id} is used again");
             pages.writes += 1;
             let etag = Etag(format!("\"{}\"", pages.writes));
-            pages.pages.insert(id.clone(), (page.clone(), etag.clone()));
-            Ok(Some(etag))
+            let before = pages.pages.insert(id.clone(), (page.clone(), etag.clone()));
+            pages.news.push(Turned {
+                id: id.clone(),
+                by: page.worker.clone(),
+                from: before.map(|(page, _)| page.worker),
+            });
+            Ok(conflict.is_none().then_some(etag))
         };
         self.line.call(format!("journal.write {id}"), effect).await
     }

@@ -2,9 +2,12 @@
 //!
 //! A call can break before its effect or after it, when the answer is lost. It can also be the last thing that a worker
 //! does: then it never returns, and [`Line::crashed`] tells the test to drop whatever was waiting for it.
+//!
+//! Either a test plans each break ([`Line::breaks`]), or a [`Weather`] decides about every call.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use bluestage::ports::Fault;
 use tokio::sync::Notify;
 
@@ -44,14 +47,55 @@ struct Calls {
     broken: usize,
 }
 
+/// Decides about every call that goes over a line.
+#[async_trait]
+pub(crate) trait Weather: Send + Sync {
+    /// Waits until the call has its turn, and tells how it breaks, if it does.
+    async fn before(&self, call: &str) -> Option<Break>;
+
+    /// The call was made, and has had its effect unless it broke before.
+    fn made(&self, call: &str, how: Option<Break>);
+
+    /// Waits until the answer may come back.
+    async fn after(&self);
+
+    /// Whether a conditional write is answered with a conflict, whatever became of it.
+    fn conflict(&self) -> Option<Landed>;
+}
+
+/// What became of a write that is answered with a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Landed {
+    /// It is stored: the answer to a request that the SDK repeated.
+    Yes,
+    /// It is not: somebody else's write is being settled.
+    No,
+}
+
 /// The line.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Line {
     calls: Mutex<Calls>,
     crash: Notify,
+    weather: Option<Arc<dyn Weather>>,
 }
 
 impl Line {
+    /// A line whose every call this weather decides about.
+    pub(crate) fn under(weather: Arc<dyn Weather>) -> Self {
+        Self { weather: Some(weather), ..Self::default() }
+    }
+
+    /// Whether there is weather.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.weather.is_some()
+    }
+
+    /// Whether the conditional write that is being made is answered with a conflict by chance.
+    pub(crate) fn conflict(&self) -> Option<Landed> {
+        self.weather.as_ref()?.conflict()
+    }
+
     /// The next call whose name starts with `call` breaks.
     pub(crate) fn breaks(&self, call: &'static str, how: Break) {
         self.breaks_later(call, how, 0, 1);
@@ -95,26 +139,22 @@ impl Line {
         name: String,
         effect: impl FnOnce() -> Result<T, E> + Send,
     ) -> Result<T, E> {
-        // Whoever else wants to do something may do it now, as on a real network.
-        tokio::task::yield_now().await;
-        let how = self.note(&name);
-        let detail = || "as the test wants it".to_owned();
-        let doing = name.replace('.', " ");
-        match how {
-            None => effect(),
-            Some(Break::Unavailable) => Err(Fault::Unavailable { doing, detail: detail() }.into()),
-            Some(Break::LostAnswer) => {
-                effect()?;
-                let detail = "the answer was lost".to_owned();
-                Err(Fault::Unavailable { doing, detail }.into())
+        let how = match &self.weather {
+            Some(weather) => weather.before(&name).await,
+            None => {
+                // Whoever else wants to do something may do it now, as on a real network.
+                tokio::task::yield_now().await;
+                self.note(&name)
             }
-            Some(Break::Denied) => Err(Fault::Denied { doing, detail: detail() }.into()),
-            Some(Break::Rejected) => Err(Fault::Rejected { doing, detail: detail() }.into()),
-            Some(Break::DiesBefore) => self.die().await,
-            Some(Break::DiesAfter) => {
-                let _ = effect();
-                self.die().await
-            }
+        };
+        let result = attempt(&name, how, effect);
+        if let Some(weather) = &self.weather {
+            weather.made(&name, how);
+            weather.after().await;
+        }
+        match result {
+            Some(result) => result,
+            None => self.die().await,
         }
     }
 
@@ -137,4 +177,29 @@ impl Line {
         calls.broken += 1;
         Some(how)
     }
+}
+
+/// What comes of the call; nothing when whoever made it dies.
+fn attempt<T, E: From<Fault>>(
+    name: &str,
+    how: Option<Break>,
+    effect: impl FnOnce() -> Result<T, E>,
+) -> Option<Result<T, E>> {
+    let detail = || "as the test wants it".to_owned();
+    let doing = || name.replace('.', " ");
+    Some(match how {
+        None => effect(),
+        Some(Break::Unavailable) => Err(Fault::Unavailable { doing: doing(), detail: detail() }.into()),
+        Some(Break::LostAnswer) => effect().and_then(|_| {
+            let detail = "the answer was lost".to_owned();
+            Err(Fault::Unavailable { doing: doing(), detail }.into())
+        }),
+        Some(Break::Denied) => Err(Fault::Denied { doing: doing(), detail: detail() }.into()),
+        Some(Break::Rejected) => Err(Fault::Rejected { doing: doing(), detail: detail() }.into()),
+        Some(Break::DiesBefore) => return None,
+        Some(Break::DiesAfter) => {
+            let _ = effect();
+            return None;
+        }
+    })
 }

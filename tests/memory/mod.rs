@@ -5,7 +5,7 @@
 
 #![allow(dead_code, reason = "each test binary that includes this world uses its own part of it")]
 
-mod account;
+pub(crate) mod account;
 pub(crate) mod artifacts;
 pub(crate) mod clock;
 pub(crate) mod freezing;
@@ -31,10 +31,9 @@ use bluestage::ports::{Job, Ports, Seal, Verdict};
 use bluestage::release::{ServiceName, Stage, StageName, Version, VersionRef};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::line::Break;
+pub(crate) use self::line::{Break, Landed};
 pub(crate) use self::release::Release;
 pub(crate) use self::runs::Command;
-pub(crate) use self::stages::Landed;
 
 /// How long a job is held, as the worker does by default.
 pub(crate) const HOLD: Duration = Duration::from_secs(20);

@@ -18,12 +18,17 @@ struct Stored {
 /// Records of runs in memory.
 pub(crate) struct MemoryRecords {
     line: Arc<Line>,
-    stored: Mutex<Stored>,
+    stored: Arc<Mutex<Stored>>,
 }
 
 impl MemoryRecords {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, stored: Mutex::default() }
+        Self { line, stored: Arc::default() }
+    }
+
+    /// The same over another line.
+    pub(crate) fn over(&self, line: Arc<Line>) -> Self {
+        Self { line, stored: Arc::clone(&self.stored) }
     }
 
     /// The run's record.

@@ -27,6 +27,7 @@ pub(crate) struct Release<'w> {
     properties: Vec<(ActionKind, String, String)>,
     files: BTreeMap<String, String>,
     template: Json,
+    has_reports: bool,
 }
 
 /// What came of an action: what each turn but the last said, and the last word.
@@ -66,6 +67,7 @@ impl<'w> Release<'w> {
             overrides: Map::new(),
             properties: Vec::new(),
             files: BTreeMap::new(),
+            has_reports: true,
             template: json!({
                 "Parameters": {},
                 "Outputs": {"Url": {"Value": "https://${AWS::StackName}"}},
@@ -87,6 +89,20 @@ impl<'w> Release<'w> {
     pub(crate) fn given(mut self, parameter: &str, value: Json) -> Self {
         self.template["Parameters"][parameter] = json!({"Type": "String"});
         self.overrides.insert(parameter.to_owned(), value);
+        self
+    }
+
+    /// Its template declares this parameter, and nobody gives it a value.
+    #[must_use]
+    pub(crate) fn declares(mut self, parameter: &str) -> Self {
+        self.template["Parameters"][parameter] = json!({"Type": "String"});
+        self
+    }
+
+    /// Its tests hand out no archive.
+    #[must_use]
+    pub(crate) fn without_reports(mut self) -> Self {
+        self.has_reports = false;
         self
     }
 
@@ -128,8 +144,13 @@ impl<'w> Release<'w> {
     /// The same pipeline execution with its stage retried: every action anew.
     #[must_use]
     pub(crate) fn retried(mut self) -> Self {
-        self.attempt += 1;
+        self.retry();
         self
+    }
+
+    /// From now on its actions are those of the next attempt.
+    pub(crate) fn retry(&mut self) {
+        self.attempt += 1;
     }
 
     /// The first job of this action.
@@ -143,7 +164,10 @@ impl<'w> Release<'w> {
         };
         let (inputs, outputs) = match action {
             ActionKind::DeployBlue => (vec![artifact("app", &key)], vec![]),
-            ActionKind::RunIsolatedTests => (vec![artifact("app", &key)], vec![artifact("reports", "reports")]),
+            ActionKind::RunIsolatedTests => {
+                let reports = self.has_reports.then(|| artifact("reports", "reports"));
+                (vec![artifact("app", &key)], reports.into_iter().collect())
+            }
             ActionKind::Promote => (vec![], vec![]),
         };
         let mut files = self.files.clone();

@@ -10,13 +10,18 @@ use super::line::Line;
 
 pub(crate) struct MemoryRoles {
     line: Arc<Line>,
-    denying: Mutex<BTreeSet<String>>,
-    sessions: Mutex<Vec<RoleSession>>,
+    denying: Arc<Mutex<BTreeSet<String>>>,
+    sessions: Arc<Mutex<Vec<RoleSession>>>,
 }
 
 impl MemoryRoles {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, denying: Mutex::default(), sessions: Mutex::default() }
+        Self { line, denying: Arc::default(), sessions: Arc::default() }
+    }
+
+    /// The same over another line.
+    pub(crate) fn over(&self, line: Arc<Line>) -> Self {
+        Self { line, denying: Arc::clone(&self.denying), sessions: Arc::clone(&self.sessions) }
     }
 
     /// The worker may not play this role.

@@ -86,6 +86,8 @@ pub(crate) struct Given {
 #[derive(Default)]
 pub(crate) struct Script {
     commands: Mutex<VecDeque<Command>>,
+    /// What commands do, by their text.
+    known: Mutex<BTreeMap<String, Command>>,
     given: Mutex<Vec<Given>>,
 }
 
@@ -93,6 +95,17 @@ impl Script {
     /// The next run that nothing was said about is this; without a word runs pass.
     pub(crate) fn next_run(&self, command: Command) {
         self.commands.lock().unwrap().push_back(command);
+    }
+
+    /// A run of the command with this text is this.
+    pub(crate) fn means(&self, text: &str, command: Command) {
+        self.known.lock().unwrap().insert(text.to_owned(), command);
+    }
+
+    /// The text of the command that was run under this name.
+    pub(crate) fn command_of(&self, run: &RunId) -> Option<String> {
+        let given = self.given.lock().unwrap();
+        given.iter().rfind(|given| given.run == *run).map(|given| given.command.clone())
     }
 
     /// What each run was given, in order.
@@ -116,6 +129,9 @@ impl Script {
             environment,
         };
         self.given.lock().unwrap().push(given);
+        if let Some(known) = self.known.lock().unwrap().get(&spec.command) {
+            return known.clone();
+        }
         let mut commands = self.commands.lock().unwrap();
         commands.pop_front().unwrap_or_else(|| Command::passes(3))
     }
@@ -132,8 +148,10 @@ pub(crate) struct Machine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) script: Arc<Script>,
     pub(crate) records: Arc<MemoryRecords>,
-    places: Mutex<usize>,
-    running: Mutex<BTreeMap<RunId, Running>>,
+    /// Over which the runs record how they stand.
+    recording: Arc<Line>,
+    places: Arc<Mutex<usize>>,
+    running: Arc<Mutex<BTreeMap<RunId, Running>>>,
 }
 
 impl Machine {
@@ -142,7 +160,22 @@ impl Machine {
         script: Arc<Script>,
         records: Arc<MemoryRecords>,
     ) -> Self {
-        Self { line, clock, script, records, places: Mutex::new(usize::MAX), running: Mutex::default() }
+        let recording = Arc::clone(&line);
+        let places = Arc::new(Mutex::new(usize::MAX));
+        Self { line, clock, script, records, recording, places, running: Arc::default() }
+    }
+
+    /// The same machine, asked over another line.
+    pub(crate) fn over(&self, line: Arc<Line>) -> Self {
+        Self {
+            line,
+            clock: Arc::clone(&self.clock),
+            script: Arc::clone(&self.script),
+            records: Arc::clone(&self.records),
+            recording: Arc::clone(&self.recording),
+            places: Arc::clone(&self.places),
+            running: Arc::clone(&self.running),
+        }
     }
 
     /// How many runs it takes at once.
@@ -179,12 +212,18 @@ impl Machine {
         let run = spec.run.clone();
         let progress = |beat| RunStatus::Running { progress: format!("beat {beat}") };
         records.note(&run, 0, progress(0));
+        let line = Arc::clone(&self.recording);
         let task = tokio::spawn(async move {
             for beat in 1..=command.beats {
                 clock.sleep(BEAT).await;
-                records.note(&spec.run, beat, progress(beat));
+                if can_record(&line, &spec.run).await {
+                    records.note(&spec.run, beat, progress(beat));
+                }
             }
             if let Some(end) = command.end {
+                while !can_record(&line, &spec.run).await {
+                    clock.sleep(BEAT).await;
+                }
                 records.leave(&spec.run);
                 records.note(&spec.run, command.beats + 1, RunStatus::Ended(end));
             }
@@ -204,6 +243,12 @@ impl Machine {
             self.records.note(run, beat, RunStatus::Stopped);
         }
     }
+}
+
+/// Whether what a run records reaches its record; outside the weather it always does.
+async fn can_record(line: &Line, run: &RunId) -> bool {
+    let reaches = || Ok::<(), Fault>(());
+    !line.is_outside() || line.call(format!("records.beat {run}"), reaches).await.is_ok()
 }
 
 #[async_trait]

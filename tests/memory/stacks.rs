@@ -15,19 +15,24 @@ use bluestage::ports::{
 use bluestage::release::{Moment, StackRef};
 use serde_json::Value as Json;
 
-use super::account::{Account, Made, Manners, Phase, failed};
+use super::account::{Account, Made, Manners, Phase, There, failed};
 use super::line::Line;
 
 /// Stacks in memory.
 pub(crate) struct MemoryStacks {
     line: Arc<Line>,
     clock: Arc<dyn Clock>,
-    account: Mutex<Account>,
+    account: Arc<Mutex<Account>>,
 }
 
 impl MemoryStacks {
     pub(crate) fn new(line: Arc<Line>, clock: Arc<dyn Clock>) -> Self {
-        Self { line, clock, account: Mutex::default() }
+        Self { line, clock, account: Arc::default() }
+    }
+
+    /// The same over another line.
+    pub(crate) fn over(&self, line: Arc<Line>) -> Self {
+        Self { line, clock: Arc::clone(&self.clock), account: Arc::clone(&self.account) }
     }
 
     /// Changes how stacks behave.
@@ -45,6 +50,16 @@ impl MemoryStacks {
         let account = self.account.lock().unwrap();
         let there = account.stacks.values().filter(|made| made.phase != Phase::Gone);
         there.map(|made| made.spec.stack.name.clone()).collect()
+    }
+
+    /// The events after the first `known` ones.
+    pub(crate) fn events_since(&self, known: usize) -> Vec<String> {
+        self.account.lock().unwrap().events[known..].to_vec()
+    }
+
+    /// The stacks that are there, but for those that are being deleted.
+    pub(crate) fn there(&self) -> Vec<There> {
+        self.account.lock().unwrap().there()
     }
 
     /// With what a stack was made.
@@ -85,10 +100,10 @@ impl MemoryStacks {
     fn make_or_attach(&self, spec: &StackSpec) -> Result<StackState, Fault> {
         let mut account = self.account.lock().unwrap();
         if account.find(&spec.stack).is_none() {
-            if !account.names.insert(spec.stack.name.clone()) {
-                panic!("the stack name {} is used a second time", spec.stack.name);
-            }
-            let id = format!("arn:stack/{}/{}", spec.stack.name, account.names.len());
+            let is_new = account.names.insert(spec.stack.name.clone());
+            // Only a worker that stands still between the document and the stack may come so late.
+            assert!(is_new || self.line.is_outside(), "the stack name {} is used a second time", spec.stack.name);
+            let id = format!("arn:stack/{}/{}", spec.stack.name, account.stacks.len() + 1);
             account.events.push(format!("created {id}"));
             let made = Made {
                 phase: Phase::Review(account.manners.review),
@@ -111,6 +126,9 @@ impl MemoryStacks {
         };
         if account.manners.protected {
             return Deleting::Protected;
+        }
+        if account.is_going(&id) {
+            return Deleting::Begun;
         }
         account.events.push(format!("deleted {id}"));
         let phase = match account.manners.stuck.clone() {
@@ -198,7 +216,9 @@ impl Stacks for MemoryStacks {
                 made.spec.parameters.insert(name.clone(), value.clone());
                 made.changed_at.push_str(" and set");
             });
-            self.account.lock().unwrap().count();
+            let mut account = self.account.lock().unwrap();
+            account.count();
+            account.events.push(format!("set {} {name}={value}", stack.name));
             Ok(Changing::Begun)
         };
         let told = format!("stacks.set_parameter {} {name}={value}", stack.name);

@@ -28,6 +28,7 @@ SUITES = {
     "unit": (["--lib"], "release::"),
     "model": (["--test", "model"], ""),
     "stories": (["--test", "stories"], ""),
+    "simulation": (["--test", "simulation"], "many_seeds"),
 }
 
 

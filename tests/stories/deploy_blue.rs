@@ -1,6 +1,8 @@
 //! deploy-blue: a stack of its own beside the live one, or nothing at all.
 
-use bluestage::ports::{ActionKind, Cause, Verdict};
+use std::time::Duration;
+
+use bluestage::ports::{ActionKind, Cause, ExecutionStatus, Verdict};
 use bluestage::release::State;
 use serde_json::json;
 
@@ -259,4 +261,23 @@ async fn a_failure_that_cannot_look_at_the_stage_does_not_claim_that_nothing_was
     assert_eq!(failure.cause, Cause::Denied);
     let told = failure.message.as_str();
     assert!(told.contains("What it may have begun is removed"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_stack_is_made_for_a_version_that_was_given_up_while_its_change_set_was_made() {
+    let world = Memory::new();
+    world.stacks.behave(|stacks| stacks.review = 100);
+    let orders = world.release("orders");
+    let job = orders.job(DEPLOY);
+    let stopped = async {
+        world.pass(Duration::from_secs(5)).await;
+        world.jobs.execution_is(&orders.execution_id, ExecutionStatus::Over);
+        assert_eq!(world.sweep().await.unwrap().retired.len(), 1);
+    };
+    let (verdict, ()) = tokio::join!(world.turn(&job), stopped);
+    let Some(Verdict::Failed(failure)) = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(failure.cause, Cause::OutOfDate, "{}", failure.message);
+    assert!(world.stacks.names().is_empty());
 }

@@ -191,6 +191,25 @@ async fn a_claim_whose_answer_was_lost_is_ours_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_is_claimed_only_after_it_was_taken_over_gets_its_verdict() {
+    let world = Memory::new();
+    world.jobs.behave(|jobs| jobs.offered_for = Duration::from_secs(3_600));
+    world.line.breaks("jobs.acknowledge", Break::Unavailable);
+    let (first, clock) = mortal(&world, "a");
+    let job = offered(&world, "orders");
+    until(&world, || world.line.broken() == 1).await;
+    clock.freeze();
+    let second = Working::on(world.ports("b"), 2);
+    until(&world, || !world.line.trail_of(&["jobs.report"]).is_empty()).await;
+    assert!(world.jobs.verdicts().is_empty(), "what nobody has claimed waits for no verdict");
+    clock.thaw();
+    until(&world, || is_answered(&world, &job)).await;
+    world.pass(Duration::from_secs(60)).await;
+    assert_eq!((first.stop().await, second.stop().await), (Ended::Cleanly, Ended::Cleanly));
+    is_settled(&world);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_whose_write_had_no_answer_is_still_our_own() {
     let world = Memory::new();
     world.stacks.behave(|stacks| stacks.creating = 30);

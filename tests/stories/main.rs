@@ -8,6 +8,8 @@
 mod memory;
 
 mod crashes;
+mod cut_actions;
+mod cuts;
 mod deploy_blue;
 mod health;
 mod journal;

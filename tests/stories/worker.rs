@@ -104,6 +104,7 @@ async fn a_worker_plays_a_whole_pipeline() {
     let mut once = ids.clone();
     once.dedup();
     assert_eq!(once, ids, "one verdict for each job");
+    assert_eq!(world.line.trail_of(&["jobs.report"]).len(), ids.len(), "and each is reported once");
 }
 
 #[tokio::test(start_paused = true)]
