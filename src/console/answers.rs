@@ -30,7 +30,6 @@ pub(super) struct Declaration {
 
 #[derive(Deserialize)]
 pub(super) struct DeclaredStage {
-    pub(super) name: String,
     pub(super) actions: Vec<DeclaredAction>,
 }
 
@@ -275,11 +274,8 @@ pub(super) fn executions(local: &Local, pipeline: &str) -> Result<Vec<ExecutionS
 
 /// One execution as the history shows it, however old it is.
 pub(super) fn summary(local: &Local, pipeline: &str, execution: &str) -> Result<Option<ExecutionSummary>, Problem> {
-    let all: Vec<ExecutionSummary> = list(
-        local,
-        ("ListPipelineExecutions", "pipelineExecutionSummaries"),
-        json!({"pipelineName": pipeline}),
-    )?;
+    let all: Vec<ExecutionSummary> =
+        list(local, ("ListPipelineExecutions", "pipelineExecutionSummaries"), json!({"pipelineName": pipeline}))?;
     Ok(all.into_iter().find(|summary| summary.pipeline_execution_id == execution))
 }
 

@@ -36,7 +36,8 @@ pub(super) fn content(console: &Console, pipeline: &str, id: &str) -> Result<Con
 
 fn sentence(attempts: &[ActionDetail]) -> String {
     let newest = attempts.last();
-    newest.map_or_else(String::new, |attempt| format!("{}: {}", attempt.action_name, Status::of(&attempt.status).word()))
+    newest
+        .map_or_else(String::new, |attempt| format!("{}: {}", attempt.action_name, Status::of(&attempt.status).word()))
 }
 
 fn facts(summary: &ExecutionSummary, detail: &ExecutionDetail, now: Seconds) -> Markup {

@@ -14,7 +14,7 @@ pub(super) fn table(pipeline: &str, executions: &[ExecutionSummary], now: Second
             @if executions.is_empty() {
                 p { "None yet." }
             } @else {
-                div class="scroll" tabindex="0" role="region" aria-label="Executions" {
+                div class="scroll" tabindex="0" role="region" aria-label="Table of executions" {
                     table {
                         thead { tr {
                             th scope="col" { "Execution" } th scope="col" { "Status" } th scope="col" { "Source" }
@@ -48,7 +48,9 @@ pub(super) fn revisions(revisions: &[SourceRevision]) -> Markup {
         @for (index, revision) in revisions.iter().enumerate() {
             @if index > 0 { br; }
             (revision.action_name) ": " code { (short(&revision.revision_id)) }
-            @if let Some(summary) = &revision.revision_summary { " " (summary) }
+            @if let Some(summary) = revision.revision_summary.as_ref().filter(|told| !told.contains(&revision.revision_id)) {
+                " " (summary)
+            }
         }
     }
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 
+use super::Console;
 use super::answers::{
-    self, ActionDetail, ActionNow, ConditionState, DeclaredAction, DeclaredVariable, Declaration, ExecutionSummary,
+    self, ActionDetail, ActionNow, ConditionState, Declaration, DeclaredAction, DeclaredVariable, ExecutionSummary,
     PipelineState, StageState,
 };
 use super::history::{self, execution_link};
@@ -14,7 +15,6 @@ use super::page::Problem;
 use super::pipelines::stage_status;
 use super::requests::VARIABLE;
 use super::words::{Seconds, Status, is_going_on, lasted, seconds, spaced};
-use super::Console;
 
 /// The longest comment of an approval, and the longest reason of a stop that the service takes.
 const LONGEST_COMMENT: u32 = 512;
@@ -51,10 +51,10 @@ pub(super) fn content(console: &Console, name: &str) -> Result<Content, Problem>
 
 impl Shown<'_> {
     fn main(&self) -> Markup {
-        let status = self.executions.first().map_or_else(
-            || Status::none("Never started".to_owned()),
-            |newest| Status::of(&newest.status),
-        );
+        let status = self
+            .executions
+            .first()
+            .map_or_else(|| Status::none("Never started".to_owned()), |newest| Status::of(&newest.status));
         let steps = self.declaration.stages.iter().zip(&self.state.stage_states);
         html! {
             nav class="path" aria-label="Path" { a href="/console" { "Pipelines" } }

@@ -87,9 +87,10 @@ fn step(stage: &StageState) -> Markup {
 
 /// How a pipeline stage stands. One that waits for an answer says so: nothing happens there by itself.
 pub(super) fn stage_status(stage: &StageState) -> Status {
-    let asks = stage.action_states.iter().any(|action| {
-        action.latest_execution.as_ref().is_some_and(|now| now.token.is_some())
-    });
+    let asks = stage
+        .action_states
+        .iter()
+        .any(|action| action.latest_execution.as_ref().is_some_and(|now| now.token.is_some()));
     match &stage.latest_execution {
         Some(_) if asks => Status::asks("Waits for an approval".to_owned()),
         Some(latest) => Status::of(&latest.status),

@@ -62,8 +62,7 @@ fn source(console: &Console) -> Result<&StageSource, Problem> {
 
 /// The newest run of each version, newest first.
 fn runs(stage: &Stage) -> Vec<(VersionRef, &Run)> {
-    let mut runs: Vec<_> =
-        stage.all_versions().filter_map(|(of, version)| Some((of, version.run.as_ref()?))).collect();
+    let mut runs: Vec<_> = stage.all_versions().filter_map(|(of, version)| Some((of, version.run.as_ref()?))).collect();
     runs.sort_by_key(|(_, run)| std::cmp::Reverse(run.started_at));
     runs.truncate(RUNS);
     runs

@@ -21,6 +21,7 @@ mod error;
 mod journal;
 mod objects;
 mod providers;
+mod reload;
 mod settings;
 mod shape;
 mod template;

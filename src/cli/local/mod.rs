@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Trouble;
 use super::seconds::seconds;
-use crate::aws::{self, Aws, StateLocation};
 use crate::aws::emulated::Emulated;
 use crate::aws::objects::S3Objects;
+use crate::aws::{self, Aws, StateLocation};
 use crate::clock::SystemClock;
 use crate::console::{self, Console, StageSource};
 use crate::dice::Dice;
@@ -122,7 +122,10 @@ pub(super) async fn run(flags: LocalFlags) -> Result<(), Trouble> {
         ended.await;
         stop.cancel();
     };
-    local::serve(listener, local, console::router(console), ended).await?;
+    tokio::select! {
+        served = local::serve(listener, Arc::clone(&local), console::router(console), ended) => served?,
+        () = local.follow(&flags.pipelines, &flags.parameter), if !flags.pipelines.is_empty() => {}
+    }
     Ok(())
 }
 

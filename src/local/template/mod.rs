@@ -64,13 +64,14 @@ pub struct Loaded {
 }
 
 /// What was found in the files, in the API's form.
-#[derive(Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Findings {
     action_types: Vec<Finding>,
     pipelines: Vec<Finding>,
     skipped: Vec<String>,
 }
 
+#[derive(Clone, PartialEq)]
 struct Finding {
     file: PathBuf,
     resource: String,
