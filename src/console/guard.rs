@@ -4,13 +4,12 @@
 //! console's buttons (that the browser says by `Origin` and `Sec-Fetch-Site`), nor to pass for it under a name of its
 //! own that leads to this machine (then `Host` is that name).
 
-use std::net::IpAddr;
-
 use axum::extract::Request;
-use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+
+use crate::local::is_own_name;
 
 /// Everything comes from this server, and nothing is in the page itself. Forms go here, and nobody frames the page.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -55,15 +54,6 @@ fn refusal(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
         return None;
     }
     Some("Only a page of the console may ask for this. Scripts use the API: the AWS CLI, or any SDK.\n")
-}
-
-/// Whether this is an address, or a name that always means this machine: anybody can let a name of his own lead here.
-fn is_own_name(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else {
-        return false;
-    };
-    let name = authority.host().trim_matches(['[', ']']);
-    name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub use cloud::{
 pub use objects::{Object, ObjectKey, Objects, ObjectsError, Revision};
 pub use settings::{AcknowledgeAgain, JobCredentials, Settings};
 pub use template::{LoadError, Loaded};
+pub use wire::is_own_name;
 
 use crate::clock::Clock;
 use crate::dice::Dice;

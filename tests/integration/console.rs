@@ -182,6 +182,13 @@ async fn a_page_of_somebody_else_can_neither_press_a_button_nor_read_the_console
     let listed = || world.codepipeline().list_pipeline_executions().pipeline_name("shop").send();
     assert_eq!(listed().await.unwrap().pipeline_execution_summaries().len(), 0);
 
+    let api = format!(
+        "POST / HTTP/1.1\r\nHost: {here}\r\nOrigin: http://evil.example\r\nX-Amz-Target: CodePipeline_20150709."
+    );
+    let answer = request_with(here, &format!("{api}StartPipelineExecution\r\n"), r#"{"name":"shop"}"#);
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert_eq!(listed().await.unwrap().pipeline_execution_summaries().len(), 0);
+
     let answer = start(&own);
     assert!(
         answer.starts_with("HTTP/1.1 303 ") && answer.contains("location: /console/pipelines/shop\r\n"),

@@ -16,6 +16,7 @@ mod operations;
 mod output;
 mod pages;
 mod stages;
+mod strangers;
 mod stream;
 mod tags;
 mod third_party;
@@ -28,6 +29,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use serde::de::DeserializeOwned;
@@ -42,6 +44,7 @@ use operations::Operation;
 pub(super) use action_types::from_input as action_type;
 pub(super) use jobs::{add_credentials, job};
 pub(super) use output::without_nulls;
+pub use strangers::is_own_name;
 pub(super) use tags::of_input as tags;
 
 /// What precedes the operation's name in `X-Amz-Target`.
@@ -63,6 +66,7 @@ pub(super) fn router(local: Arc<Local>, stopping: watch::Receiver<()>) -> Router
         .route("/", any(respond))
         .fallback(respond)
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+        .layer(from_fn(strangers::keep_out))
         .with_state(local)
 }
 
