@@ -180,7 +180,8 @@ impl Browser {
         for look in Look::ALL {
             self.look(look);
             let height = self.evaluate("return Math.ceil(document.documentElement.getBoundingClientRect().height)");
-            let wide = self.evaluate("return document.documentElement.scrollWidth - innerWidth");
+            let wide =
+                self.evaluate("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
             assert_eq!(wide, 0, "{name} is wider than the screen in {}", look.name());
             let clip = json!({"x": 0, "y": 0, "width": look.width(), "height": height, "scale": 1});
             let asked = json!({"captureBeyondViewport": true, "clip": clip});

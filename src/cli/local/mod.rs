@@ -124,7 +124,7 @@ pub(super) async fn run(flags: LocalFlags) -> Result<(), Trouble> {
     };
     tokio::select! {
         served = local::serve(listener, Arc::clone(&local), console::router(console), ended) => served?,
-        () = local.follow(&flags.pipelines, &flags.parameter), if !flags.pipelines.is_empty() => {}
+        () = local.follow(loaded, &flags.pipelines, &flags.parameter), if !flags.pipelines.is_empty() => {}
     }
     Ok(())
 }

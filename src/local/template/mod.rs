@@ -51,8 +51,8 @@ impl LoadError {
     }
 }
 
-/// What was loaded.
-#[derive(Debug, Default)]
+/// What was loaded. Not to be printed as a whole: a pipeline's configuration may hold secrets.
+#[derive(Default)]
 pub struct Loaded {
     /// The action types, by id.
     pub action_types: Vec<String>,
@@ -61,6 +61,8 @@ pub struct Loaded {
     /// What else was found and left alone: files of another kind, and resources that have no place in a local
     /// CodePipeline.
     pub skipped: Vec<String>,
+    /// What the files said.
+    pub(super) found: Findings,
 }
 
 /// What was found in the files, in the API's form.
