@@ -60,7 +60,7 @@ async fn a_person_sees_three_pipelines_move_and_the_stage_that_they_move() {
         browser.go(console);
         browser.click(&format!("#pipeline-{service} button"));
         browser.until("h1", service);
-        browser.until(".active", "In progress");
+        browser.until("main > section:last-of-type", "By hand");
     }
     // From here on nothing is clicked: the page follows by itself.
     browser.go(console);

@@ -66,14 +66,14 @@ pub struct Loaded {
 }
 
 /// What was found in the files, in the API's form.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Default, PartialEq)]
 pub(super) struct Findings {
     action_types: Vec<Finding>,
     pipelines: Vec<Finding>,
     skipped: Vec<String>,
 }
 
-#[derive(Clone, PartialEq)]
+#[derive(PartialEq)]
 struct Finding {
     file: PathBuf,
     resource: String,
