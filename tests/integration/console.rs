@@ -16,7 +16,7 @@ const TAX: (&str, &str) = (r#"TAX_RATE = Decimal("0.19")"#, r#"TAX_RATE = Decima
 /// In a page: names of controls and landmarks, order of headings, and that nothing is told by colour alone.
 const ACCESSIBLE: &str = r#"
 const faults = [];
-const named = (e) => e.innerText.trim() || e.getAttribute("aria-label") || (e.labels && e.labels.length);
+const named = (e) => e.textContent.trim() || e.getAttribute("aria-label") || (e.labels && e.labels.length);
 for (const e of document.querySelectorAll("a, button, input:not([type=hidden]), summary"))
   if (!named(e)) faults.push(`no name: ${e.outerHTML}`);
 for (const name of ["header", "nav", "main", "footer"])
