@@ -185,7 +185,8 @@ fn progress(now: &ActionNow, attempt: &ActionDetail) -> Markup {
 pub(super) fn outcome(attempt: &ActionDetail) -> Markup {
     let result = &attempt.output.execution_result;
     let error = result.error_details.as_ref();
-    let summary = result.external_execution_summary.as_ref();
+    // What was told last before it went wrong is no longer so.
+    let summary = result.external_execution_summary.as_ref().filter(|_| error.is_none());
     html! {
         @if let Some(summary) = summary { p class="summary" { (summary) } }
         @if let Some(error) = error {

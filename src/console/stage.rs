@@ -103,18 +103,18 @@ impl Shown {
         html! {
             tr id={ "service-" (service.service) } {
                 th scope="row" { (service.service) (self.held(service)) }
-                td data-label="Live" { @match &service.live { Some(live) => (self.live(live)), None => "–" } }
-                td data-label="Blue" {
+                td class=[none(service.live.is_none())] data-label="Live" { @match &service.live { Some(live) => (self.live(live)), None => "–" } }
+                td class=[none(service.blues.is_empty())] data-label="Blue" {
                     @if service.blues.is_empty() { "–" }
                     @for blue in &service.blues { (self.blue(blue)) }
                 }
-                td data-label="Previous and others" {
+                td class=[none(kept.is_empty())] data-label="Previous and others" {
                     @if kept.is_empty() { "–" }
                     @for version in kept {
                         div class="version over" { (id(version)) " " (state(version.state).shown()) }
                     }
                 }
-                td data-label="Pinned by others" {
+                td class=[none(pins.is_empty())] data-label="Pinned by others" {
                     @if pins.is_empty() { "–" } @else {
                         ul class="pins" { @for (version, by) in pins { li { code { (version) } " by " (by) } } }
                     }
@@ -178,7 +178,7 @@ impl Shown {
                 header { h3 { (of) } (status.shown()) }
                 p class="facts" { (run.id) " · " (moment(in_seconds(run.started_at))) " · " (self.took(run, record)) }
                 @match record.map(|record| &record.status) {
-                    Some(RunStatus::Running { progress }) if run.outcome == RunOutcome::Running => {
+                    Some(RunStatus::Running { progress }) if run.outcome == RunOutcome::Running && !progress.is_empty() => {
                         p class="output" { (progress) }
                     },
                     Some(RunStatus::Ended(end)) => {
@@ -231,6 +231,11 @@ impl Shown {
     fn since(&self, at: Moment) -> String {
         length(self.now - in_seconds(at))
     }
+}
+
+/// The class of a cell with nothing in it, which a small screen leaves out.
+fn none(nothing: bool) -> Option<&'static str> {
+    nothing.then_some("none")
 }
 
 fn pipeline_of(version: &Version) -> &str {
