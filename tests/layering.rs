@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!                  main.rs → cli
-//!     worker   status   local              cli knows all
+//!                  console                 cli knows all
+//!     worker   status   local
 //!        └── actions ──┐
 //!         release ◄────┴──► ports ◄── aws · runner
 //! ```
@@ -25,11 +26,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("health", &["worker"]),
     ("status", &["release"]),
     ("local", &["archive", "clock", "dice"]),
+    ("console", &["local", "ports", "release", "status"]),
     (
         "cli",
         &[
-            "actions", "archive", "aws", "clock", "dice", "health", "local", "ports", "release", "runner", "status",
-            "worker",
+            "actions", "archive", "aws", "clock", "console", "dice", "health", "local", "ports", "release", "runner",
+            "status", "worker",
         ],
     ),
     ("main", &["cli"]),

@@ -71,6 +71,7 @@ impl Demo {
         let pipelines = SERVICES.join(", ");
         teller.says("demo", &format!("CodePipeline with the pipelines {pipelines} at {}", world.codepipeline_url));
         teller.says("demo", "one bluestage worker");
+        teller.says("demo", &format!("to watch it in a browser: {}", world.codepipeline_url));
         Ok(Self { watch: Watch::over(world, teller).await, checks: Checks::default() })
     }
 

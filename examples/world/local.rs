@@ -117,8 +117,11 @@ impl Drop for EnvironmentFile {
 
 fn how_to_go_on(file: &Path, bluestage: &Path, world: &World) -> String {
     let (file, bluestage, logs) = (shown(file), shown(bluestage), world.home.path().display());
+    let console = &world.codepipeline_url;
     format!(
         r#"
+In a browser, the pipelines and the stage as they move: {console}
+
 In another terminal, in this directory:
 
   . {file}                      # {} and so on

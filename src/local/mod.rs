@@ -21,6 +21,7 @@ mod error;
 mod journal;
 mod objects;
 mod providers;
+mod reload;
 mod settings;
 mod shape;
 mod template;
@@ -34,6 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
@@ -43,6 +45,7 @@ pub use cloud::{
 pub use objects::{Object, ObjectKey, Objects, ObjectsError, Revision};
 pub use settings::{AcknowledgeAgain, JobCredentials, Settings};
 pub use template::{LoadError, Loaded};
+pub use wire::is_own_name;
 
 use crate::clock::Clock;
 use crate::dice::Dice;
@@ -79,6 +82,15 @@ pub struct Outside {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub dice: Dice,
+}
+
+/// Why an operation of the API was not performed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The name of the modelled error, as `StageNotRetryableException`.
+    pub kind: String,
+    /// What is wrong, for a person.
+    pub message: String,
 }
 
 /// The state and where it is kept.
@@ -127,6 +139,19 @@ impl Local {
     pub fn load(&self, paths: &[std::path::PathBuf], parameters: &[(String, String)]) -> Result<Loaded, LoadError> {
         let found = template::read(paths, parameters, &self.settings)?;
         self.change(|state, turn| template::declare(state, found, turn))
+    }
+
+    /// Performs an operation of the API, as for a client that asks over the wire.
+    ///
+    /// # Errors
+    ///
+    /// When the operation is refused, and when nothing can be kept any more.
+    pub fn ask(&self, operation: &str, input: serde_json::Value) -> Result<serde_json::Value, Refused> {
+        let answer = wire::ask(self, operation, input);
+        if let Some(why) = self.lost() {
+            return Err(Refused { kind: "InternalFailure".to_owned(), message: why });
+        }
+        answer.map_err(|error| Refused { kind: error.kind.to_string(), message: error.message })
     }
 
     /// The one way to change the state: the change happens at one moment, with everything that follows from it; it is
@@ -226,10 +251,12 @@ impl Local {
     }
 }
 
-/// Serves on `listener` until `shutdown` ends. Requests that are being answered are answered.
+/// Serves on `listener` until `shutdown` ends, with the routes of `beside` at the same port. Requests that are being
+/// answered are answered.
 pub async fn serve(
     listener: TcpListener,
     local: Arc<Local>,
+    beside: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     local.kept().address = Some(listener.local_addr()?);
@@ -239,7 +266,8 @@ pub async fn serve(
         shutdown.await;
         drop(gone);
     };
-    let router = wire::router(Arc::clone(&local), stopping).into_make_service_with_connect_info::<SocketAddr>();
+    let router = wire::router(Arc::clone(&local), stopping).merge(beside);
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown);
     tokio::select! {
         served = serving => served,

@@ -13,6 +13,7 @@ use aws_sdk_codepipeline::types::{
     ActionCategory, ActionOwner, ActionTypeId, Artifact, ArtifactDetails, ExecutionDetails, Job,
     PipelineExecutionStatus,
 };
+use axum::Router;
 use bluestage::clock::SystemClock;
 use bluestage::dice::Dice;
 use bluestage::local::{
@@ -97,7 +98,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let server = tokio::spawn(local::serve(listener, local, stop.clone().cancelled_owned()));
+        let server = tokio::spawn(local::serve(listener, local, Router::new(), stop.clone().cancelled_owned()));
         Self { client: client(endpoint), objects, stop, server }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_codepipeline::Client;
 use aws_sdk_codepipeline::operation::start_pipeline_execution::StartPipelineExecutionError;
+use axum::Router;
 use bluestage::clock::SystemClock;
 use bluestage::dice::Dice;
 use bluestage::local::{self, Local, NoCloud, Outside, Settings};
@@ -89,7 +90,7 @@ async fn server(directory: &Path) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(format!("http://{}", listener.local_addr().unwrap()));
     let stop = CancellationToken::new();
-    let served = tokio::spawn(local::serve(listener, Arc::new(local), stop.clone().cancelled_owned()));
+    let served = tokio::spawn(local::serve(listener, Arc::new(local), Router::new(), stop.clone().cancelled_owned()));
     Server { client, stop, served }
 }
 

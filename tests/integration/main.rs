@@ -6,7 +6,9 @@
 
 mod bad_input;
 mod boto3;
+mod browser;
 mod codepipeline;
+mod console;
 mod contract;
 mod counted;
 mod events;
@@ -14,11 +16,14 @@ mod fickle;
 mod health;
 mod isolation;
 mod local_codepipeline;
+mod local_files;
 mod local_many;
+mod local_memory;
 mod local_outside;
 mod local_restart;
 mod local_settings;
 mod main_job;
+mod other_clients;
 mod probe;
 mod queue;
 mod restart;

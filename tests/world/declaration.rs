@@ -16,6 +16,11 @@ pub(super) fn declaration(name: &str, options: &PipelineOptions) -> PipelineDecl
         .set_actions(Some(actions(options)))
         .set_on_failure(options.retried.then(retry_all_actions))
         .build();
+    let mut stages = vec![source_stage(name)];
+    if options.approved {
+        stages.push(approval_stage());
+    }
+    stages.push(release.expect("a pipeline stage"));
     let mode = if options.superseded { ExecutionMode::Superseded } else { ExecutionMode::Parallel };
     let store = ArtifactStore::builder().r#type(ArtifactStoreType::S3).location(ARTIFACT_BUCKET).build();
     let pipeline = PipelineDeclaration::builder()
@@ -24,8 +29,7 @@ pub(super) fn declaration(name: &str, options: &PipelineOptions) -> PipelineDecl
         .pipeline_type(PipelineType::V2)
         .execution_mode(mode)
         .artifact_store(store.expect("a store"))
-        .stages(source_stage(name))
-        .stages(release.expect("a pipeline stage"))
+        .set_stages(Some(stages))
         .build();
     pipeline.expect("a pipeline")
 }
@@ -57,6 +61,15 @@ fn source_stage(pipeline: &str) -> StageDeclaration {
         .output_artifacts(OutputArtifact::builder().name("Source").build().expect("an artifact"))
         .build();
     let stage = StageDeclaration::builder().name("Source").actions(action.expect("an action"));
+    stage.build().expect("a pipeline stage")
+}
+
+fn approval_stage() -> StageDeclaration {
+    let action = ActionDeclaration::builder()
+        .name("Approve")
+        .action_type_id(action_type(ActionCategory::Approval, ActionOwner::Aws, "Manual"))
+        .build();
+    let stage = StageDeclaration::builder().name("Approval").actions(action.expect("an action"));
     stage.build().expect("a pipeline stage")
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{ARTIFACT_BUCKET, Options, Process, SOURCE_BUCKET, aws_environment};
+use super::{ARTIFACT_BUCKET, Options, Process, SOURCE_BUCKET, STATE_BUCKET, aws_environment};
 
 /// Starts it, listening at `listen`, and tells where that is.
 pub(super) fn start_local(
@@ -22,7 +22,8 @@ pub(super) fn start_local(
     if !options.pipelines.is_empty() {
         add_parameters(&mut command, aws_url);
     }
-    let usual = [("--continuation-seconds", "0.2")];
+    let state = format!("s3://{STATE_BUCKET}/state");
+    let usual = [("--continuation-seconds", "0.2"), ("--state", &state)];
     add_flags(&mut command, &usual, &options.local_flags);
     let mut process = Process::start("local", command, home, &aws_environment(aws_url));
     let line = process.first_line();

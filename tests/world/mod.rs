@@ -161,6 +161,16 @@ impl World {
         (self.local, self.codepipeline_url) = start_local(place, &listen, (&self.aws_url, &self.options));
     }
 
+    /// The process id of the local CodePipeline.
+    pub fn local_id(&self) -> u32 {
+        self.local.id()
+    }
+
+    /// What the local CodePipeline has logged.
+    pub fn local_log(&self) -> String {
+        self.local.logged()
+    }
+
     /// What a tool needs in its environment to use this world.
     pub fn environment(&self) -> Vec<(String, String)> {
         self.endpoints().environment()
@@ -176,6 +186,13 @@ impl World {
         let mut command = Command::new(&self.bluestage);
         command.args(arguments).env_clear().envs(endpoints.environment());
         command.output().expect("bluestage can be run")
+    }
+
+    /// Runs the AWS CLI in this world.
+    pub fn aws(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(venv().join("bin/aws"));
+        command.args(arguments).env_clear().envs(self.environment());
+        command.env("HOME", self.home.path()).output().expect("the AWS CLI can be run")
     }
 
     /// Runs a Python script of ours in this world.

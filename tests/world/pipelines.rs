@@ -19,6 +19,8 @@ pub struct PipelineOptions {
     pub deploy: Option<Properties>,
     pub test: Option<Properties>,
     pub promote: Option<Properties>,
+    /// Whether a person must approve a release before it begins.
+    pub approved: bool,
     /// Whether a newer execution overtakes one that waits, instead of running beside it.
     pub superseded: bool,
     /// Whether CodePipeline itself makes all three actions again, once, when one of them has failed.
@@ -69,6 +71,13 @@ impl PipelineOptions {
     #[must_use]
     pub fn test(mut self, name: &str, value: &str) -> Self {
         self.test.get_or_insert_default().insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With a pipeline stage before the release in which a person must approve it.
+    #[must_use]
+    pub fn approved(mut self) -> Self {
+        self.approved = true;
         self
     }
 

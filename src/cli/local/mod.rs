@@ -1,4 +1,4 @@
-//! `bluestage local`: a CodePipeline on this machine.
+//! `bluestage local`: a CodePipeline on this machine, with its console.
 
 mod outside;
 
@@ -12,13 +12,15 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::Trouble;
 use super::seconds::seconds;
-use crate::aws;
 use crate::aws::emulated::Emulated;
 use crate::aws::objects::S3Objects;
+use crate::aws::{self, Aws, StateLocation};
 use crate::clock::SystemClock;
+use crate::console::{self, Console, StageSource};
 use crate::dice::Dice;
 use crate::local::{self, AcknowledgeAgain, Cloud, JobCredentials, Local, NoCloud, Outside, Settings};
 
@@ -86,6 +88,9 @@ pub(super) struct LocalFlags {
     /// The account id in ARNs and jobs
     #[arg(long, env = "BLUESTAGE_LOCAL_ACCOUNT_ID", default_value = "000000000000", value_parser = account_id)]
     account_id: String,
+    /// Where stage documents are kept, for the console to show them
+    #[arg(long, env = "BLUESTAGE_STATE", value_name = "s3://BUCKET/PREFIX")]
+    state: Option<StateLocation>,
     /// Use an S3 that is not on this machine
     #[arg(long, env = "BLUESTAGE_LOCAL_ALLOW_REMOTE_S3")]
     allow_remote_s3: bool,
@@ -106,8 +111,27 @@ pub(super) async fn run(flags: LocalFlags) -> Result<(), Trouble> {
     let ended = stopped()?;
     let listener = TcpListener::bind(flags.listen).await?;
     announce(listener.local_addr()?)?;
-    local::serve(listener, Arc::new(local), ended).await?;
+    let (local, stop) = (Arc::new(local), CancellationToken::new());
+    let console = Console {
+        local: Arc::clone(&local),
+        stages: flags.state.map(|state| stages(&configuration, state)),
+        clock: Arc::new(SystemClock::start()),
+        stop: stop.clone(),
+    };
+    let ended = async move {
+        ended.await;
+        stop.cancel();
+    };
+    tokio::select! {
+        served = local::serve(listener, Arc::clone(&local), console::router(console), ended) => served?,
+        () = local.follow(loaded, &flags.pipelines, &flags.parameter), if !flags.pipelines.is_empty() => {}
+    }
     Ok(())
+}
+
+fn stages(configuration: &aws::Configuration, state: StateLocation) -> StageSource {
+    let aws = Aws::new(configuration, state);
+    StageSource { stages: aws.stages, runs: aws.run_records }
 }
 
 fn outside(configuration: &aws::Configuration) -> Outside {

@@ -11,16 +11,16 @@ use crate::local::{shape, wire};
 
 /// Declares everything. Pipelines may use the action types of any file.
 pub(in crate::local) fn declare(state: &mut State, found: Findings, turn: &Turn<'_>) -> Result<Loaded, LoadError> {
-    let mut loaded = Loaded { skipped: found.skipped, ..Loaded::default() };
-    for finding in found.action_types {
-        let id = declare_action_type(state, &finding).map_err(|refused| finding.refused(&refused))?;
+    let mut loaded = Loaded { skipped: found.skipped.clone(), ..Loaded::default() };
+    for finding in &found.action_types {
+        let id = declare_action_type(state, finding).map_err(|refused| finding.refused(&refused))?;
         loaded.action_types.extend(id);
     }
-    for finding in found.pipelines {
-        let name = declare_pipeline(state, &finding, (&loaded.pipelines, turn));
+    for finding in &found.pipelines {
+        let name = declare_pipeline(state, finding, (&loaded.pipelines, turn));
         loaded.pipelines.push(name.map_err(|refused| finding.refused(&refused))?);
     }
-    Ok(loaded)
+    Ok(Loaded { found, ..loaded })
 }
 
 /// The id of the action type, or `None` if another file has declared the very same: many stacks may bring along one

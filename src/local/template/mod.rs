@@ -51,8 +51,8 @@ impl LoadError {
     }
 }
 
-/// What was loaded.
-#[derive(Debug, Default)]
+/// What was loaded. Not to be printed as a whole: a pipeline's configuration may hold secrets.
+#[derive(Default)]
 pub struct Loaded {
     /// The action types, by id.
     pub action_types: Vec<String>,
@@ -61,16 +61,19 @@ pub struct Loaded {
     /// What else was found and left alone: files of another kind, and resources that have no place in a local
     /// CodePipeline.
     pub skipped: Vec<String>,
+    /// What the files said.
+    pub(super) found: Findings,
 }
 
 /// What was found in the files, in the API's form.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(super) struct Findings {
     action_types: Vec<Finding>,
     pipelines: Vec<Finding>,
     skipped: Vec<String>,
 }
 
+#[derive(PartialEq)]
 struct Finding {
     file: PathBuf,
     resource: String,

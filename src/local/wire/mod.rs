@@ -16,6 +16,7 @@ mod operations;
 mod output;
 mod pages;
 mod stages;
+mod strangers;
 mod stream;
 mod tags;
 mod third_party;
@@ -28,19 +29,22 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::Local;
 use super::error::{Answer, ErrorKind};
-use super::shape;
+use super::shape::{self, Shape};
+use operations::Operation;
 
 pub(super) use action_types::from_input as action_type;
 pub(super) use jobs::{add_credentials, job};
 pub(super) use output::without_nulls;
+pub use strangers::is_own_name;
 pub(super) use tags::of_input as tags;
 
 /// What precedes the operation's name in `X-Amz-Target`.
@@ -58,8 +62,11 @@ pub(super) fn router(local: Arc<Local>, stopping: watch::Receiver<()>) -> Router
     Router::new()
         .route("/events", events.post(inbound::event))
         .route("/webhooks/{path}", post(inbound::webhook))
+        // A route of its own, so that whoever serves beside may take `GET /`.
+        .route("/", any(respond))
         .fallback(respond)
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+        .layer(from_fn(strangers::keep_out))
         .with_state(local)
 }
 
@@ -95,12 +102,25 @@ async fn respond(
 }
 
 fn answer(local: &Local, operation: &str, body: &[u8]) -> Answer<Value> {
-    let (Some(run), Some(shape)) = (operations::find(operation), shape::of_operation(operation)) else {
-        let message = format!("CodePipeline does not have the operation '{operation}'");
-        return Err(ErrorKind::UnknownOperation.because(message));
-    };
+    let known = known(operation)?;
     let body = if body.is_empty() { b"{}" } else { body };
     let input: Value = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    perform(local, known, input)
+}
+
+/// Performs an operation of the API for somebody who does not come over the wire.
+pub(super) fn ask(local: &Local, operation: &str, input: Value) -> Answer<Value> {
+    perform(local, known(operation)?, input)
+}
+
+fn known(operation: &str) -> Answer<(Operation, &'static Shape)> {
+    operations::find(operation).zip(shape::of_operation(operation)).ok_or_else(|| {
+        let message = format!("CodePipeline does not have the operation '{operation}'");
+        ErrorKind::UnknownOperation.because(message)
+    })
+}
+
+fn perform(local: &Local, (run, shape): (Operation, &Shape), input: Value) -> Answer<Value> {
     shape::violations(&input, shape)?;
     local.change(|state, turn| run(state, input, turn)).map(without_nulls)
 }
