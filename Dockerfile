@@ -17,7 +17,6 @@ COPY src src
 COPY tests tests
 COPY examples examples
 COPY pipeline-templates/custom-actions.yaml pipeline-templates/
-COPY docs/local.md docs/
 # The registry and what was compiled are kept from build to build; only what changed is compiled.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/work/target \

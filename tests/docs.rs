@@ -18,6 +18,8 @@ const VERBS: &[&str] = &[
     "actions show",
     "actions deregister",
     "local",
+    "completions",
+    "manual",
 ];
 
 /// The heading in the configuration page for flags that every verb has.

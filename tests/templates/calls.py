@@ -54,7 +54,7 @@ def allowed():
                   for statement in resources[name]["Properties"]["PolicyDocument"]["Statement"]]
     found = set()
     for statement in statements:
-        statement = statement["Fn::If"][1] if "Fn::If" in statement else statement
+        statement = statement["Fn::If"][1] if "Fn::If" in statement else statement  # in the worker's own account
         actions = statement["Action"]
         found.update([actions] if isinstance(actions, str) else actions)
     return found
