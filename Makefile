@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo local test torture chaos mutants check templates policies unit
+.PHONY: help demo local test torture chaos mutants check templates policies pages unit
 
 PYTHON ?= python3
 CARGO ?= cargo
@@ -69,6 +69,10 @@ templates: $(VENV)/ok $(CHECKS)/ok ## Check the CloudFormation templates, their 
 policies: $(VENV)/ok $(CHECKS)/ok ## Release the samples on an AWS that asks IAM, with the rights that the templates give and no others
 	@$(CARGO) build --locked --quiet --bin bluestage
 	$(CHECKS)/bin/python -W ignore tests/templates/under_policies.py $(BUILT)/bluestage
+
+pages: $(VENV)/ok $(CHECKS)/ok ## Hold the commands of the pages to the programs, and run those of getting started on this machine
+	@$(CARGO) build --locked --quiet --bin bluestage
+	$(CHECKS)/bin/python -W ignore tests/templates/pages.py $(BUILT)/bluestage
 
 unit: ## Show how far the systemd unit closes the worker in (needs systemd-analyze)
 	systemd-analyze security --offline=true --no-pager pipeline-templates/bluestage.service

@@ -126,9 +126,9 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).expect("the document is there")
 }
 
-/// README, changes, and everything in `docs/` and `pipeline-templates/`.
+/// README, changes, and everything in `docs/`, `docs/decisions/` and `pipeline-templates/`.
 fn documents() -> Vec<(PathBuf, String)> {
-    let directories = ["", "docs", "pipeline-templates"].map(|name| root().join(name));
+    let directories = ["", "docs", "docs/decisions", "pipeline-templates"].map(|name| root().join(name));
     let entries = directories.iter().flat_map(|directory| fs::read_dir(directory).expect("a directory").flatten());
     let pages = entries.map(|entry| entry.path()).filter(|path| is_markdown(path));
     pages.map(|path| (path.clone(), fs::read_to_string(&path).expect("a text"))).collect()

@@ -111,11 +111,11 @@ def await_ready(url, process, log):
         time.sleep(0.05)
 
 
-def clients(url=None, key="test", secret="test", token=None):
+def clients(url=None, key="test", secret="test", token=None, region=REGION):
     """A maker of boto3 clients for this endpoint, or for moto in this process."""
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
     return lambda service: boto3.client(
-        service, region_name=REGION, endpoint_url=url, aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token
+        service, region_name=region, endpoint_url=url, aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token
     )
 
 
