@@ -24,7 +24,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && objcopy --strip-debug target/release/bluestage /bluestage
 # What is inside: a list of all crates (CycloneDX), and the text of every licence.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    cargo install --locked --version 0.5.7 --root /usr/local cargo-cyclonedx \
+    cargo install --locked --version 0.5.9 --root /usr/local cargo-cyclonedx \
     && cargo cyclonedx --format json --override-filename bluestage.cdx \
     && mkdir --parents /about/licences \
     && mv bluestage.cdx.json /about/

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo local test torture chaos mutants check templates policies pages unit
+.PHONY: help demo local test torture chaos mutants check templates policies granted pages unit
 
 PYTHON ?= python3
 CARGO ?= cargo
@@ -70,6 +70,9 @@ policies: $(VENV)/ok $(CHECKS)/ok ## Release the samples on an AWS that asks IAM
 	@$(CARGO) build --locked --quiet --bin bluestage
 	$(CHECKS)/bin/python -W ignore tests/templates/under_policies.py $(BUILT)/bluestage
 
+granted: $(VENV)/ok $(CHECKS)/ok ## Run the tests of the whole with workers that have the rights of the templates and no others
+	BLUESTAGE_TEST_AUTH=true $(CARGO) test --locked --test integration
+
 pages: $(VENV)/ok $(CHECKS)/ok ## Hold the commands of the pages to the programs, and run those of getting started on this machine
 	@$(CARGO) build --locked --quiet --bin bluestage
 	$(CHECKS)/bin/python -W ignore tests/templates/pages.py $(BUILT)/bluestage
@@ -92,7 +95,7 @@ check: $(VENV)/ok templates ## Check format, lints, templates, licences of the d
 	$(CARGO) test --locked --test layering
 
 help: ## List these verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 # The Python tools: MiniStack (the local AWS), pytest, cfn-lint in one environment, and what only checks need in another. Made
 # anew when their lock changes. Verbs may run side by side, in a fresh clone too: one of them makes the tools, the others wait.

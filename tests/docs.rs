@@ -118,6 +118,35 @@ fn every_cause_is_told_to_whoever_runs_workers_and_no_other() {
     }
 }
 
+#[test]
+fn the_manual_has_a_page_for_every_verb() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    ask(&["manual", directory.path().to_str().expect("a text")]);
+    let pages = fs::read_dir(directory.path()).expect("a directory").flatten();
+    let told: BTreeSet<String> = pages.map(|page| page.file_name().to_string_lossy().into_owned()).collect();
+    let verbs = VERBS.iter().map(|verb| format!("bluestage-{}.1", verb.replace(' ', "-")));
+    let wanted: BTreeSet<String> = verbs.chain(["bluestage.1", "bluestage-actions.1"].map(str::to_owned)).collect();
+    assert_eq!(told, wanted);
+    let worker = fs::read_to_string(directory.path().join("bluestage-worker.1")).expect("the page");
+    assert!(worker.contains("BLUESTAGE_STATE"), "{worker}");
+}
+
+#[test]
+fn a_shell_can_complete_every_verb() {
+    let script = ask(&["completions", "bash"]);
+    for verb in commands_of(&[]) {
+        assert!(script.contains(&verb), "bash does not complete {verb}");
+    }
+}
+
+#[test]
+fn the_version_tells_the_build() {
+    let told = ask(&["--version"]);
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(told.starts_with(&format!("bluestage {version} (")) && told.contains("commit"), "{told}");
+    assert!(told.contains(" build for ") && told.contains(std::env::consts::ARCH), "{told}");
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -183,8 +212,14 @@ fn commands_of(verb: &[&str]) -> Vec<String> {
 }
 
 fn help(verb: &str) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bluestage"));
-    let output = command.args(verb.split_whitespace()).arg("--help").env_clear().output();
+    let words: Vec<&str> = verb.split_whitespace().chain(["--help"]).collect();
+    ask(&words)
+}
+
+/// What the program answers.
+fn ask(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_bluestage")).args(words).env_clear().output();
     let output = output.expect("bluestage can be run");
+    assert!(output.status.success(), "bluestage {words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }

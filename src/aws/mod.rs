@@ -79,7 +79,10 @@ impl Aws {
             journal: Arc::new(journal::JournalObjects(state.clone())),
             stages: Arc::new(stages::StageObjects(state.clone())),
             run_records: Arc::new(run_records::RunObjects(state.clone())),
-            stacks: Arc::new(stacks::CloudFormationStacks { client: aws_sdk_cloudformation::Client::new(stacks), state }),
+            stacks: Arc::new(stacks::CloudFormationStacks {
+                client: aws_sdk_cloudformation::Client::new(stacks),
+                state,
+            }),
             artifacts: Arc::new(artifacts::ArtifactObjects::new(sdk.clone(), Arc::clone(&jobs))),
             test_roles: Arc::new(test_roles::StsTestRoles {
                 client: aws_sdk_sts::Client::new(sdk),

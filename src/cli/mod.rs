@@ -143,7 +143,12 @@ fn program() -> clap::Command {
 fn version() -> String {
     let commit = COMMIT.map_or_else(|| "an unnamed commit".to_owned(), |commit| format!("commit {commit}"));
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    format!("{} ({commit}, {build} build for {}-{})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS)
+    format!(
+        "{} ({commit}, {build} build for {}-{})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH,
+        std::env::consts::OS
+    )
 }
 
 /// The error with its causes, each told once.
@@ -163,8 +168,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

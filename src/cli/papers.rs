@@ -28,7 +28,8 @@ pub(super) fn complete(flags: &CompletionsFlags, mut program: Command) -> Result
     let mut script = Vec::new();
     clap_complete::generate(flags.shell, &mut program, "bluestage", &mut script);
     // In one piece, so that a reader that has enough (`| head`) is an error like any other and no panic.
-    Ok(std::io::stdout().lock().write_all(&script)?)
+    std::io::stdout().lock().write_all(&script)?;
+    Ok(())
 }
 
 /// Writes the pages of the manual.

@@ -6,7 +6,7 @@ import sys
 
 from moto import mock_aws
 
-from emulators import clients, deploy, ministack, template, types_of, unknown_to_ministack, unknown_to_moto, with_numbers, without
+from emulators import TEMPLATES, clients, deploy, ministack, template, types_of, unknown_to_ministack, unknown_to_moto, with_numbers, without
 
 LEFT_OUT = {
     "MiniStack": {
@@ -109,7 +109,20 @@ def check_state_bucket(client, bucket):
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
 
 
+def check_unit():
+    """Instances get the unit that is shown and measured."""
+    def settings(text):
+        return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+    unit = settings((TEMPLATES / "bluestage.service").read_text())
+    data = template("worker-ec2.yaml")["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]
+    script = settings(data["Fn::Base64"]["Fn::Sub"][0])
+    begin = script.index(unit[0])
+    assert script[begin:begin + len(unit)] == unit, "the unit in worker-ec2.yaml is not bluestage.service"
+
+
 def main():
+    check_unit()
     with ministack() as url:
         client = clients(url)
         found = {"MiniStack": deploy_all("MiniStack", client, lambda source: unknown_to_ministack(client, source), url)}

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -151,10 +152,69 @@ def check_test_role(root, key, secret, url, role):
     denied("tests deleting a stack", tests("cloudformation").delete_stack, StackName="test-billing-v1")
 
 
+FAR = "111111111111"
+
+
+def across_accounts(url, home, bluestage):
+    """Pipelines, workers and state in one account, the stage in another: the stack is there, made by the role that is there."""
+    root, far = clients(url), clients(url, key=FAR)
+    root("s3").create_bucket(Bucket="far-state")
+    iam = root("iam")
+    user = iam.create_user(UserName="far-worker")["User"]["Arn"]
+    stage = deploy(far, "stage-roles", adapted(template("stage-roles.yaml")), {
+        "Stage": "far", "WorkerRoleArn": user, "StateLocation": "s3://far-state/state", "ArtifactBucket": "artifacts"})
+    deploy(root, "far-worker-role", template("worker-role.yaml"), {"StateBucket": "far-state", "StacksRoleArn": stage["StacksRoleArn"]})
+    iam.attach_user_policy(UserName="far-worker", PolicyArn=policies_of(root, "far-worker-role")["JobsAndState"])
+    key = iam.create_access_key(UserName="far-worker")["AccessKey"]
+    body = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"Arn": {"Value": {"Ref": "Topic"}}}})
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as pack:
+        pack.writestr("template.yaml", body)
+    root("s3").put_object(Bucket="sources", Key="topic.zip", Body=archive.getvalue())
+    with contextlib.ExitStack() as stack:
+        pipeline = {"Service": "topic", "StageName": "far", "SourceBucket": "sources", "SourceKey": "topic.zip", "ArtifactBucket": "artifacts",
+                    "TestCommand": "true", "Reports": "", "PollForSourceChanges": "false", "DeployRoleArn": stage["DeployRoleArn"]}
+        codepipeline = start_local(stack, bluestage, (url, home / "far-local.log"), [TEMPLATES / "service-pipeline.yaml"], pipeline)
+        worker = environment_of(url, home, key) | {
+            "AWS_ENDPOINT_URL_CODEPIPELINE": codepipeline, "BLUESTAGE_STATE": "s3://far-state/state", "BLUESTAGE_STACKS_ROLE": stage["StacksRoleArn"]}
+        log = home / "far-worker.log"
+        stack.enter_context(running([bluestage, "worker", *WORKER], worker, log))
+        status = release(clients(codepipeline)("codepipeline"), "topic", log)
+        assert status == "Succeeded", f"topic {status}\n{log.read_text()[-4000:]}"
+    here, there = ([s["StackName"] for s in account("cloudformation").describe_stacks()["Stacks"] if "-topic-" in s["StackName"]]
+                   for account in (root, far))
+    assert not here and len(there) == 1, (here, there)
+    print(f"released into the other account: {there[0]}")
+
+
+WORKER = ["--log-format", "json", "--poll-seconds", "0.2", "--idle-poll-seconds", "0.5", "--hold-seconds", "3", "--sweep-seconds", "1",
+          "--test-path", f"{ROOT}/target/venv/bin:/usr/local/bin:/usr/bin:/bin"]
+
+
+def environment_of(url, home, key):
+    return {"PATH": f"{ROOT}/target/venv/bin:/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "AWS_REGION": REGION, "AWS_ENDPOINT_URL": url,
+            "AWS_EC2_METADATA_DISABLED": "true", "AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+ROOT_KEY = {"AccessKeyId": "test", "SecretAccessKey": "test"}
+
+
+def start_local(stack, bluestage, place, pipelines, parameters):
+    """A local CodePipeline with these pipelines; gives its URL."""
+    url, log = place
+    command = [bluestage, "local", "--pipelines", TEMPLATES / "custom-actions.yaml", "--continuation-seconds", "0.2", "--no-start-on-create"]
+    command += [word for path in pipelines for word in ("--pipelines", path)]
+    command += [word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")]
+    serving = stack.enter_context(running(command, environment_of(url, log.parent, ROOT_KEY), log))
+    line = serving.stdout.readline()
+    assert line, log.read_text()
+    return json.loads(line)["listening"]
+
+
 def main(bluestage):
     home = pathlib.Path(tempfile.mkdtemp(prefix="under-policies-"))
-    path = f"{ROOT}/target/venv/bin:/usr/local/bin:/usr/bin:/bin"
     with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
         url = stack.enter_context(ministack(auth=True))
         root = clients(url)
         for bucket in ("sources", "artifacts"):
@@ -165,23 +225,13 @@ def main(bluestage):
         as_boto = clients(url, key["AccessKeyId"], key["SecretAccessKey"])
         denied("the state without TLS", as_boto("s3").list_objects_v2, Bucket=state["StateBucket"], Prefix="state/")
         root("s3").delete_bucket_policy(Bucket=state["StateBucket"])
-        everywhere = {"PATH": path, "HOME": str(home), "AWS_REGION": REGION, "AWS_ENDPOINT_URL": url, "AWS_EC2_METADATA_DISABLED": "true"}
-        as_root = everywhere | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         given = {"ArtifactBucket": "artifacts", "SourceBucket": "sources", "ApiBase": url, "PollForSourceChanges": "false",
                  "DeployRoleArn": stage["DeployRoleArn"]}
-        local = [bluestage, "local", "--pipelines", TEMPLATES / "custom-actions.yaml", "--pipelines", TEMPLATES / "samples/pipelines",
-                 "--continuation-seconds", "0.2", "--no-start-on-create"]
-        local += [word for name, value in given.items() for word in ("--parameter", f"{name}={value}")]
-        serving = stack.enter_context(running(local, as_root, home / "local.log"))
-        line = serving.stdout.readline()
-        assert line, (home / "local.log").read_text()
-        codepipeline = json.loads(line)["listening"]
-        as_worker = everywhere | {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-                                  "AWS_ENDPOINT_URL_CODEPIPELINE": codepipeline, "BLUESTAGE_STATE": state["StateLocation"]}
-        worker = [bluestage, "worker", "--log-format", "json", "--test-path", path, "--poll-seconds", "0.2", "--idle-poll-seconds", "0.5",
-                  "--hold-seconds", "3", "--sweep-seconds", "1"]
+        codepipeline = start_local(stack, bluestage, (url, home / "local.log"), [TEMPLATES / "samples/pipelines"], given)
+        as_worker = environment_of(url, home, key) | {
+            "AWS_ENDPOINT_URL_CODEPIPELINE": codepipeline, "BLUESTAGE_STATE": state["StateLocation"]}
         log = home / "worker.log"
-        stack.enter_context(running(worker, as_worker, log))
+        stack.enter_context(running([bluestage, "worker", *WORKER], as_worker, log))
         pipelines = clients(codepipeline)("codepipeline")
         for service in SERVICES:
             upload(root, service)
@@ -197,6 +247,7 @@ def main(bluestage):
         assert not refused, refused[:3]
         check_denials(as_boto, state["StateBucket"], state["StateLocation"])
         check_test_role(root, key["AccessKeyId"], key["SecretAccessKey"], url, stage["TestRoleArn"])
+        across_accounts(url, home, bluestage)
     for what in ADAPTED:
         print(f"adapted for MiniStack: {what}")
     for what in NOT_EVALUATED:
