@@ -74,8 +74,8 @@ granted: $(VENV)/ok $(CHECKS)/ok ## Run the tests of the whole with workers that
 	BLUESTAGE_TEST_AUTH=true $(CARGO) test --locked --test integration
 
 pages: $(VENV)/ok $(CHECKS)/ok ## Hold the commands of the pages to the programs, and run those of getting started on this machine
-	@$(CARGO) build --locked --quiet --bin bluestage
-	$(CHECKS)/bin/python -W ignore tests/templates/pages.py $(BUILT)/bluestage
+	@$(CARGO) build --locked --quiet --bin bluestage --example world
+	$(CHECKS)/bin/python -W ignore tests/templates/pages.py $(BUILT)/bluestage $(BUILT)/examples/world
 
 unit: ## Show how far the systemd unit closes the worker in (needs systemd-analyze)
 	systemd-analyze security --offline=true --no-pager pipeline-templates/bluestage.service

@@ -4,7 +4,7 @@ A block that begins with ```sh is read; every command of aws, bluestage and make
 parameter that it gives to a template of ours must be declared there. Pages in RUN are run as they stand: on a MiniStack, by bash,
 with the real AWS CLI, as a new user would. What cannot be run here is in NOT_RUN, with the reason.
 
-Usage: pages.py BLUESTAGE, the binary.
+Usage: pages.py BLUESTAGE WORLD, the binaries; WORLD is the example behind `make local`.
 """
 
 import functools
@@ -13,15 +13,18 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from emulators import ROOT, TEMPLATES, clients, ministack, template, unknown_to_ministack, with_numbers, without
 
 AWS = pathlib.Path(sys.executable).parent / "aws"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", TEMPLATES / "README.md", *(ROOT / "docs").rglob("*.md")])
 RUN = [ROOT / "docs/getting-started.md"]
+RUN_IN_A_WORLD = ROOT / "docs/first-service.md"
 
 # Commands of the pages that are run by other means, or not at all. By the beginning of the line.
 NOT_RUN = {
@@ -169,12 +172,60 @@ def run(page, url):
     print(f"pages: {page.name} was run; stacks: {', '.join(sorted(stacks))}; not run: {'; '.join(skipped)}")
 
 
-def main(bluestage):
+def run_in_a_world(page, bluestage, world):
+    """Runs the page beside what `make local` starts. Where the page says that something takes some seconds, it is waited for."""
+    with tempfile.TemporaryDirectory(prefix="pages-") as home:
+        work = pathlib.Path(home)
+        os.symlink(ROOT / "pipeline-templates", work / "pipeline-templates")
+        (work / "target/debug").mkdir(parents=True)
+        os.symlink(bluestage, work / "target/debug/bluestage")
+        path = f"{ROOT}/target/venv/bin:{AWS.parent}:{os.environ['PATH']}"
+        with open(work / "world.log", "wb") as log:
+            process = subprocess.Popen([world, "local", "--directory", work / "target/local"], cwd=ROOT, stdout=log, stderr=log, env={**os.environ, "PATH": path})
+        try:
+            await_file(work / "target/local/env", process, work / "world.log")
+            text = "\n".join(blocks(page)[1:])
+            text = "shopt -s expand_aliases\n" + re.sub(r"(?m)^(bluestage status)$", r"settled; \1", text, count=0)
+            text = text.replace("aws codepipeline list-action-executions", "settled; aws codepipeline list-action-executions")
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", SETTLED + text], cwd=work, capture_output=True, text=True, timeout=300,
+                                  env={"PATH": path, "HOME": home, "AWS_PAGER": ""})
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+        assert done.returncode == 0, f"{page.name} fails:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    status, explained = done.stdout, "test_a_quote_has_the_tax_in_it"
+    assert "quotes" in status and "billing" in status and explained in status, done.stdout
+    print(f"pages: {page.name} was run: a fourth service went live, and its broken change did not")
+
+
+# Waits until no execution of the two pipelines is in progress.
+SETTLED = """
+settled() {
+  for name in billing quotes; do
+    for _ in $(seq 300); do
+      running=$(aws codepipeline list-pipeline-executions --pipeline-name $name --query "length(pipelineExecutionSummaries[?status=='InProgress'])" 2>/dev/null || echo 0)
+      [[ $running == 0 ]] && break
+      sleep 0.2
+    done
+  done
+}
+"""
+
+
+def await_file(path, process, log):
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+
+
+def main(bluestage, world):
     check(bluestage)
+    run_in_a_world(RUN_IN_A_WORLD, bluestage, world)
     for page in RUN:
         with ministack() as url:
             run(page, url)
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1])))
+    sys.exit(main(*map(os.path.abspath, sys.argv[1:])))
