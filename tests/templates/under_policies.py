@@ -188,7 +188,7 @@ def across_accounts(url, home, bluestage):
 
 
 WORKER = ["--log-format", "json", "--poll-seconds", "0.2", "--idle-poll-seconds", "0.5", "--hold-seconds", "3", "--sweep-seconds", "1",
-          "--test-path", f"{ROOT}/target/venv/bin:/usr/local/bin:/usr/bin:/bin"]
+          "--test-path", f"{ROOT}/target/venv/bin:/usr/local/bin:/usr/bin:/bin", "--test-read", f"{ROOT}/target/venv:{sys.base_prefix}"]
 
 
 def environment_of(url, home, key):
