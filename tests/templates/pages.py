@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import yaml
+
 from emulators import ROOT, TEMPLATES, clients, ministack, template, unknown_to_ministack, with_numbers, without
 
 AWS = pathlib.Path(sys.executable).parent / "aws"
@@ -96,6 +98,41 @@ def check_bluestage(words, page, bluestage):
     assert told.returncode == 0, f"{page}: bluestage {' '.join(verb)} does not exist"
     for flag in (word for word in words[1:] if word.startswith("--") and word != "--version"):
         assert flag.split("=")[0] in told.stdout, f"{page}: bluestage {' '.join(verb)} has no {flag}"
+
+
+class AnyTag(yaml.SafeLoader):
+    """YAML with the tags of CloudFormation, whose meaning does not matter here."""
+
+
+AnyTag.add_multi_constructor("!", lambda loader, tag, node: tag)
+
+
+def check_snippets():
+    """Each YAML block of a page can be read, and the actions in it have the properties that their types declare."""
+    declared = {kind["Properties"]["Provider"]: {p["Name"]: p["Required"] for p in kind["Properties"]["ConfigurationProperties"]}
+                for kind in template("custom-actions.yaml")["Resources"].values()}
+    actions = 0
+    for page in PAGES:
+        for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+            for found in actions_in(yaml.load(block, AnyTag)):
+                properties = declared[found["ActionTypeId"]["Provider"]]
+                given = set(found["Configuration"])
+                assert given <= set(properties), f"{page.name}: {found['Name']} has no {given - set(properties)}"
+                missing = {name for name, required in properties.items() if required} - given
+                assert not missing, f"{page.name}: {found['Name']} needs {missing}"
+                actions += 1
+    assert actions, "no page has a snippet of our actions"
+    print(f"pages: {actions} actions in snippets have the properties of their types")
+
+
+def actions_in(part):
+    if isinstance(part, dict):
+        if part.get("ActionTypeId", {}).get("Owner") == "Custom":
+            yield part
+        part = part.values()
+    if not isinstance(part, str) and hasattr(part, "__iter__"):
+        for member in part:
+            yield from actions_in(member)
 
 
 def check_make(words, page):
@@ -221,6 +258,7 @@ def await_file(path, process, log):
 
 def main(bluestage, world):
     check(bluestage)
+    check_snippets()
     run_in_a_world(RUN_IN_A_WORLD, bluestage, world)
     for page in RUN:
         with ministack() as url:
