@@ -137,6 +137,7 @@ fn a_shell_can_complete_every_verb() {
     for verb in commands_of(&[]) {
         assert!(script.contains(&verb), "bash does not complete {verb}");
     }
+    assert!(!script.contains("run-supervisor"), "bash completes what only the worker calls");
 }
 
 #[test]

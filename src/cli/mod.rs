@@ -20,7 +20,7 @@ mod worker;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::runner;
 
@@ -128,8 +128,8 @@ async fn play(verb: Told) -> Result<Exit, Trouble> {
         Told::SwitchBack(flags) => switch_back::run(flags).await,
         Told::Rebind(flags) => rebind::run(flags).await,
         Told::Sweep(flags) => sweep::run(flags).await,
-        Told::Completions(flags) => papers::complete(&flags, program()),
-        Told::Manual(flags) => papers::manual(&flags, program()),
+        Told::Completions(flags) => papers::complete(&flags, for_people()),
+        Told::Manual(flags) => papers::manual(&flags, for_people()),
     };
     ended.map(|()| Exit::Fine)
 }
@@ -137,6 +137,13 @@ async fn play(verb: Told) -> Result<Exit, Trouble> {
 /// The program's flags, with its version.
 fn program() -> clap::Command {
     Flags::command().version(version())
+}
+
+/// The same without the verbs that only the worker gives itself.
+fn for_people() -> clap::Command {
+    let about = program().get_about().cloned().unwrap_or_default();
+    let program = clap::Command::new("bluestage").version(version()).about(about);
+    Told::augment_subcommands(telemetry::LogFlags::augment_args(program))
 }
 
 /// Which program this is: its version, its commit, and how it was built.

@@ -44,7 +44,7 @@ fn page(directory: &Path, verb: &Command, name: &str) -> Result<(), Trouble> {
     let mut text = Vec::new();
     Man::new(verb.clone().name(name.to_owned())).render(&mut text)?;
     std::fs::write(directory.join(format!("{name}.1")), text)?;
-    let below = verb.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set());
+    let below = verb.get_subcommands().filter(|below| below.get_name() != "help");
     for below in below {
         page(directory, below, &format!("{name}-{}", below.get_name()))?;
     }
