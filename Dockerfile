@@ -48,7 +48,8 @@ COPY --from=build /bluestage /usr/local/bin/bluestage
 # The only place that is written: artifacts and the homes of tests. The rest of the image may be read-only.
 VOLUME ["/tmp"]
 USER 65532:65532
-ENV BLUESTAGE_LOG_FORMAT=json
+# The health address is one of the container's own 127.0.0.1.
+ENV BLUESTAGE_LOG_FORMAT=json BLUESTAGE_HEALTH_ADDRESS=8086
 # Fails when the worker's last good look at CodePipeline is too old.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["/usr/local/bin/bluestage", "health"]
 # SIGTERM hands the jobs over; give it 40 seconds (docker stop --time 40).
