@@ -4,11 +4,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo local test torture chaos mutants bench fuzz check simulate
+.PHONY: help demo local test torture chaos mutants bench fuzz check simulate templates policies granted pages unit
 
 PYTHON ?= python3
 CARGO ?= cargo
 VENV := target/venv
+CHECKS := target/venv-check
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
 LOCAL_DIR ?= target/local
 
@@ -24,6 +25,10 @@ CHAOS_SECONDS ?= 180
 # Which readers are fuzzed, and for how long each.
 MINUTES ?= 10
 FUZZED ?= archive junit values token stage_document
+# I4010 wants the purpose of each resource a second time, as metadata; here the comments beside it tell that.
+NO_LINT := I4010
+# Without the download it would wait for a service that describes its policies; the policies are in the package.
+CHECKOV := --skip-download --compact --quiet
 TEMPLATES := $(wildcard pipeline-templates/*.yaml pipeline-templates/samples/*/template.yaml)
 
 demo: $(VENV)/ok ## Show, on this machine, what bluestage does: a broken version never disturbs another pipeline's tests
@@ -72,13 +77,38 @@ fuzz: ## Feed each of our readers with hostile input for MINUTES=10 each; needs 
 	    -- -max_total_time=$$(($(MINUTES) * 60)) -timeout=30 -artifact_prefix=target/fuzz-artifacts/$$target/; \
 	done
 
-check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencies, documentation and layering
+templates: $(VENV)/ok $(CHECKS)/ok ## Check the CloudFormation templates, their policies and the Dockerfile, and deploy them on this machine
+	@echo "templates: the schemas of AWS"
+	$(VENV)/bin/cfn-lint --include-checks I --include-experimental --ignore-checks $(NO_LINT) -- $(TEMPLATES)
+	@echo "templates: what is unsafe"
+	$(CHECKS)/bin/checkov $(CHECKOV) --framework cloudformation --directory pipeline-templates --skip-path samples
+	$(CHECKS)/bin/checkov $(CHECKOV) --config-file tests/templates/checkov-samples.yaml --directory pipeline-templates/samples
+	@echo "templates: the calls of the worker and what its policies allow"
+	$(CHECKS)/bin/python tests/templates/calls.py
+	@echo "templates: deployed into MiniStack and moto"
+	$(CHECKS)/bin/python -W ignore tests/templates/deploy.py
+	@echo "templates: the Dockerfile"
+	$(CHECKS)/bin/hadolint Dockerfile
+
+policies: $(VENV)/ok $(CHECKS)/ok ## Release the samples on an AWS that asks IAM, with the rights that the templates give and no others
+	@$(CARGO) build --locked --quiet --bin bluestage
+	$(CHECKS)/bin/python -W ignore tests/templates/under_policies.py $(BUILT)/bluestage
+
+granted: $(VENV)/ok $(CHECKS)/ok ## Run the tests of the whole with workers that have the rights of the templates and no others
+	BLUESTAGE_TEST_AUTH=true $(CARGO) test --locked --test integration
+
+pages: $(VENV)/ok $(CHECKS)/ok ## Hold the commands of the pages to the programs, and run those of getting started on this machine
+	@$(CARGO) build --locked --quiet --bin bluestage --example world
+	$(CHECKS)/bin/python -W ignore tests/templates/pages.py $(BUILT)/bluestage $(BUILT)/examples/world
+
+unit: ## Show how far the systemd unit closes the worker in (needs systemd-analyze)
+	systemd-analyze security --offline=true --no-pager pipeline-templates/bluestage.service
+
+check: $(VENV)/ok templates ## Check format, lints, templates, licences of the dependencies, documentation and layering
 	@echo "check: format"
 	$(CARGO) fmt --check
 	@echo "check: lints"
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	@echo "check: CloudFormation templates"
-	$(VENV)/bin/cfn-lint $(TEMPLATES)
 	@echo "check: licences, bans and sources of the dependencies"
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \
 	  echo "cargo-deny is missing. Install it with: cargo install --locked cargo-deny --version 0.20.2" >&2; exit 1; }
@@ -89,18 +119,20 @@ check: $(VENV)/ok ## Check format, lints, templates, licences of the dependencie
 	$(CARGO) test --locked --test layering
 
 help: ## List these verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
-# The Python tools: MiniStack (the local AWS), pytest, cfn-lint. Made anew when their lock changes. Verbs may run side by
-# side, in a fresh clone too: one of them makes the tools, the others wait for it.
+# The Python tools: MiniStack (the local AWS), pytest, cfn-lint in one environment, and what only checks need in another. Made
+# anew when their lock changes. Verbs may run side by side, in a fresh clone too: one of them makes the tools, the others wait.
 $(VENV)/ok: tests/requirements.txt
+$(CHECKS)/ok: tests/requirements-check.txt
+$(VENV)/ok $(CHECKS)/ok:
 	@mkdir -p target
-	@exec 9>target/venv.lock; flock 9; [[ $@ -nt $< ]] && exit 0; \
-	  echo "venv: installing the Python tools of $< into $(VENV)"; \
+	@exec 9>$(@D).lock; flock 9; [[ $@ -nt $< ]] && exit 0; \
+	  echo "venv: installing the Python tools of $< into $(@D)"; \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 	    echo "The Python tools need CPython 3.10 or newer as $(PYTHON). Name another one with: make PYTHON=python3.12" >&2; exit 1; }; \
-	  rm -rf $(VENV); \
-	  $(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(@D); \
+	  $(PYTHON) -m venv $(@D) || { \
 	    echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
-	  $(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<; \
+	  $(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<; \
 	  touch $@

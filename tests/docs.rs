@@ -18,6 +18,8 @@ const VERBS: &[&str] = &[
     "actions show",
     "actions deregister",
     "local",
+    "completions",
+    "manual",
 ];
 
 /// The heading in the configuration page for flags that every verb has.
@@ -116,6 +118,36 @@ fn every_cause_is_told_to_whoever_runs_workers_and_no_other() {
     }
 }
 
+#[test]
+fn the_manual_has_a_page_for_every_verb() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    ask(&["manual", directory.path().to_str().expect("a text")]);
+    let pages = fs::read_dir(directory.path()).expect("a directory").flatten();
+    let told: BTreeSet<String> = pages.map(|page| page.file_name().to_string_lossy().into_owned()).collect();
+    let verbs = VERBS.iter().map(|verb| format!("bluestage-{}.1", verb.replace(' ', "-")));
+    let wanted: BTreeSet<String> = verbs.chain(["bluestage.1", "bluestage-actions.1"].map(str::to_owned)).collect();
+    assert_eq!(told, wanted);
+    let worker = fs::read_to_string(directory.path().join("bluestage-worker.1")).expect("the page");
+    assert!(worker.contains("BLUESTAGE_STATE"), "{worker}");
+}
+
+#[test]
+fn a_shell_can_complete_every_verb() {
+    let script = ask(&["completions", "bash"]);
+    for verb in commands_of(&[]) {
+        assert!(script.contains(&verb), "bash does not complete {verb}");
+    }
+    assert!(!script.contains("run-supervisor"), "bash completes what only the worker calls");
+}
+
+#[test]
+fn the_version_tells_the_build() {
+    let told = ask(&["--version"]);
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(told.starts_with(&format!("bluestage {version} (")) && told.contains("commit"), "{told}");
+    assert!(told.contains(" build for ") && told.contains(std::env::consts::ARCH), "{told}");
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -124,9 +156,9 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).expect("the document is there")
 }
 
-/// README, changes, and everything in `docs/` and `pipeline-templates/`.
+/// README, changes, and everything in `docs/`, `docs/decisions/` and `pipeline-templates/`.
 fn documents() -> Vec<(PathBuf, String)> {
-    let directories = ["", "docs", "pipeline-templates"].map(|name| root().join(name));
+    let directories = ["", "docs", "docs/decisions", "pipeline-templates"].map(|name| root().join(name));
     let entries = directories.iter().flat_map(|directory| fs::read_dir(directory).expect("a directory").flatten());
     let pages = entries.map(|entry| entry.path()).filter(|path| is_markdown(path));
     pages.map(|path| (path.clone(), fs::read_to_string(&path).expect("a text"))).collect()
@@ -181,8 +213,14 @@ fn commands_of(verb: &[&str]) -> Vec<String> {
 }
 
 fn help(verb: &str) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bluestage"));
-    let output = command.args(verb.split_whitespace()).arg("--help").env_clear().output();
+    let words: Vec<&str> = verb.split_whitespace().chain(["--help"]).collect();
+    ask(&words)
+}
+
+/// What the program answers.
+fn ask(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_bluestage")).args(words).env_clear().output();
     let output = output.expect("bluestage can be run");
+    assert!(output.status.success(), "bluestage {words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3 as s3;
-use aws_sdk_s3::config::ProvideCredentials;
+use aws_sdk_s3::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_types::service_config::ServiceConfigKey;
 use secrecy::SecretString;
 
@@ -40,6 +41,13 @@ pub async fn configuration() -> SdkConfig {
         .timeout_config(patience(READ_PATIENCE, ATTEMPT_PATIENCE, CALL_PATIENCE))
         .load()
         .await
+}
+
+/// The same configuration, with the credentials of a role that is played with those of `sdk`. They are renewed by
+/// themselves.
+pub async fn playing(sdk: &SdkConfig, role: &str) -> SdkConfig {
+    let role = AssumeRoleProvider::builder(role).session_name("bluestage").configure(sdk).build().await;
+    sdk.to_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
 }
 
 /// Nothing that we ask waits without a limit. Content that is streamed is not part of the attempt: the SDK itself breaks

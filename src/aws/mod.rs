@@ -35,7 +35,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 
 pub use self::action_types::ActionTypes;
-pub use self::clients::{configuration, credentials, endpoint, s3_endpoint};
+pub use self::clients::{configuration, credentials, endpoint, playing, s3_endpoint};
 pub use self::location::{BadLocation, StateLocation};
 use self::state_bucket::StateBucket;
 use crate::ports::{Artifacts, Jobs, Journal, RunRecords, Stacks, Stages, TestRoles};
@@ -68,6 +68,12 @@ impl Aws {
     /// The ports as `sdk` reaches AWS, with what must be remembered kept at `state`.
     #[must_use]
     pub fn new(sdk: &SdkConfig, state: StateLocation) -> Self {
+        Self::across(sdk, state, sdk)
+    }
+
+    /// The same, with the stacks where `stacks` reaches CloudFormation: in the account of a role, say.
+    #[must_use]
+    pub fn across(sdk: &SdkConfig, state: StateLocation, stacks: &SdkConfig) -> Self {
         let state = StateBucket { s3: aws_sdk_s3::Client::from_conf(clients::s3_config(sdk).build()), location: state };
         let jobs = jobs::CodePipelineJobs(aws_sdk_codepipeline::Client::new(sdk));
         let jobs: Arc<dyn Jobs> = Arc::new(jobs);
@@ -75,7 +81,10 @@ impl Aws {
             journal: Arc::new(journal::JournalObjects(state.clone())),
             stages: Arc::new(stages::StageObjects(state.clone())),
             run_records: Arc::new(run_records::RunObjects(state.clone())),
-            stacks: Arc::new(stacks::CloudFormationStacks { client: aws_sdk_cloudformation::Client::new(sdk), state }),
+            stacks: Arc::new(stacks::CloudFormationStacks {
+                client: aws_sdk_cloudformation::Client::new(stacks),
+                state,
+            }),
             artifacts: Arc::new(artifacts::ArtifactObjects::new(sdk.clone(), Arc::clone(&jobs))),
             test_roles: Arc::new(test_roles::StsTestRoles {
                 client: aws_sdk_sts::Client::new(sdk),

@@ -6,6 +6,8 @@ mod action_types;
 mod explain;
 mod health;
 mod local;
+mod papers;
+mod place;
 mod ports;
 mod rebind;
 mod seconds;
@@ -18,13 +20,13 @@ mod worker;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::runner;
 
 /// An AWS CodePipeline worker that gives every pipeline execution its own parallel stack version in a shared test stage
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(max_term_width = 100)]
 struct Flags {
     #[command(flatten)]
     telemetry: telemetry::LogFlags,
@@ -66,7 +68,14 @@ enum Told {
     Rebind(rebind::RebindFlags),
     /// Give up what is over and retire what nobody can reach, once; the worker does so by itself
     Sweep(sweep::SweepFlags),
+    /// Print what a shell reads to complete verbs and flags
+    Completions(papers::CompletionsFlags),
+    /// Write the pages of the manual into a directory
+    Manual(papers::ManualFlags),
 }
+
+/// The commit that this program was built from, where whoever built it said so; the image's build does.
+const COMMIT: Option<&str> = option_env!("BLUESTAGE_COMMIT");
 
 /// What ends a verb early; printed with its causes.
 type Trouble = Box<dyn std::error::Error + Send + Sync>;
@@ -85,7 +94,7 @@ enum Exit {
 
 /// Runs the program until it ends.
 pub fn run() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::from_arg_matches(&program().get_matches()).unwrap_or_else(|error| error.exit());
     match flags.verb {
         // These two change the process that they run in, so no other thread may run beside them.
         Verb::RunSupervisor => runner::supervise(),
@@ -119,8 +128,34 @@ async fn play(verb: Told) -> Result<Exit, Trouble> {
         Told::SwitchBack(flags) => switch_back::run(flags).await,
         Told::Rebind(flags) => rebind::run(flags).await,
         Told::Sweep(flags) => sweep::run(flags).await,
+        Told::Completions(flags) => papers::complete(&flags, for_people()),
+        Told::Manual(flags) => papers::manual(&flags, for_people()),
     };
     ended.map(|()| Exit::Fine)
+}
+
+/// The program's flags, with its version.
+fn program() -> clap::Command {
+    Flags::command().version(version())
+}
+
+/// The same without the verbs that only the worker gives itself.
+fn for_people() -> clap::Command {
+    let about = program().get_about().cloned().unwrap_or_default();
+    let program = clap::Command::new("bluestage").version(version()).about(about);
+    Told::augment_subcommands(telemetry::LogFlags::augment_args(program))
+}
+
+/// Which program this is: its version, its commit, and how it was built.
+fn version() -> String {
+    let commit = COMMIT.map_or_else(|| "an unnamed commit".to_owned(), |commit| format!("commit {commit}"));
+    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+    format!(
+        "{} ({commit}, {build} build for {}-{})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH,
+        std::env::consts::OS
+    )
 }
 
 /// The error with its causes, each told once.
@@ -140,8 +175,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::aws::{self, Aws, StateLocation};
+use super::place::Place;
+use crate::aws::{self, Aws};
 use crate::clock::SystemClock;
 use crate::dice::Dice;
 use crate::ports::{Ports, Seal};
@@ -28,8 +29,8 @@ pub(super) struct Tests {
 }
 
 /// Every port, over the state at this location.
-pub(super) async fn of(state: StateLocation, tests: Tests) -> Ports {
-    let aws = Aws::new(&aws::configuration().await, state);
+pub(super) async fn of(place: impl Into<Place>, tests: Tests) -> Ports {
+    let aws = reached(place.into()).await;
     let clock = Arc::new(SystemClock::start());
     let dice = Arc::new(Dice::fresh());
     let runner = runner::Settings {
@@ -54,5 +55,14 @@ pub(super) async fn of(state: StateLocation, tests: Tests) -> Ports {
         clock,
         dice,
         seal: Seal::none(),
+    }
+}
+
+/// AWS, with stacks in the account of their role if they have one.
+async fn reached(Place { state, stacks_role }: Place) -> Aws {
+    let sdk = aws::configuration().await;
+    match stacks_role {
+        Some(role) => Aws::across(&sdk, state, &aws::playing(&sdk, &role).await),
+        None => Aws::new(&sdk, state),
     }
 }

@@ -7,10 +7,10 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::Trouble;
+use super::place::Place;
 use super::ports::{self, Tests};
 use super::seconds::seconds;
 use crate::actions::{Hold, Sweeper, Swept};
-use crate::aws::StateLocation;
 
 /// How long it waits for stacks to be gone, all together: longer than a worker, for somebody watches.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
@@ -18,9 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// The flags of `bluestage sweep`.
 #[derive(Args)]
 pub(super) struct SweepFlags {
-    /// Where the stage documents are kept
-    #[arg(long, env = "BLUESTAGE_STATE", value_name = "s3://BUCKET/PREFIX")]
-    state: StateLocation,
+    #[command(flatten)]
+    place: Place,
     /// Print what it would do, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -35,7 +34,7 @@ pub(super) struct SweepFlags {
 
 /// Sweeps once, or says what that would do.
 pub(super) async fn run(flags: SweepFlags) -> Result<(), Trouble> {
-    let ports = ports::of(flags.state, Tests::default()).await;
+    let ports = ports::of(flags.place, Tests::default()).await;
     let sweeper = Sweeper::new(flags.failed_grace_seconds);
     let sweeper = if flags.force { sweeper.by_force() } else { sweeper };
     let mut out = std::io::stdout().lock();

@@ -7,9 +7,9 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::Trouble;
+use super::place::Place;
 use super::ports::{self, Tests};
 use crate::actions::{self, Hold, SwitchBackRequest, SwitchedBack};
-use crate::aws::StateLocation;
 use crate::release::{ServiceName, StageName, VersionId, VersionRef};
 
 /// The flags of `bluestage switch-back`.
@@ -17,9 +17,8 @@ use crate::release::{ServiceName, StageName, VersionId, VersionRef};
 pub(super) struct SwitchBackFlags {
     /// The service
     service: ServiceName,
-    /// Where the stage documents are kept
-    #[arg(long, env = "BLUESTAGE_STATE", value_name = "s3://BUCKET/PREFIX")]
-    state: StateLocation,
+    #[command(flatten)]
+    place: Place,
     /// The stage
     #[arg(long, env = "BLUESTAGE_STAGE")]
     stage: StageName,
@@ -42,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// Switches back and says what that means for others.
 pub(super) async fn run(flags: SwitchBackFlags) -> Result<(), Trouble> {
-    let ports = ports::of(flags.state, Tests::default()).await;
+    let ports = ports::of(flags.place, Tests::default()).await;
     let request = SwitchBackRequest {
         stage: flags.stage,
         service: flags.service,

@@ -11,12 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::health::address;
+use super::place::Place;
 use super::ports;
 use super::seconds::{at_least_a_second, seconds};
 use super::test_flags::TestFlags;
 use super::{Exit, Trouble};
 use crate::actions::Limits;
-use crate::aws::StateLocation;
 use crate::health;
 use crate::ports::{Ports, Seal};
 use crate::runner;
@@ -25,9 +25,8 @@ use crate::worker::{Ended, Pacing, Settings, Worker};
 /// Region, credentials and endpoints are those of every AWS tool: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` …
 #[derive(Args)]
 pub(super) struct WorkerFlags {
-    /// Where the stage documents and the records of test runs are kept
-    #[arg(long, env = "BLUESTAGE_STATE", value_name = "s3://BUCKET/PREFIX")]
-    state: StateLocation,
+    #[command(flatten)]
+    place: Place,
     /// Seals continuation tokens, so that nobody else's are taken for ours: the same 32 characters or more for all workers
     /// of a state. Give it as the variable: flags are seen by everybody on the machine
     #[arg(long, env = "BLUESTAGE_TOKEN_KEY", hide_env_values = true, value_name = "SECRET")]
@@ -76,7 +75,7 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     tell_what_is_enforced();
     let listener = listen(flags.health_address).await?;
     let ports = ports(&flags).await?;
-    tracing::info!(state = %flags.state, slots = flags.slots, "the worker takes jobs");
+    tracing::info!(state = %flags.place.state, slots = flags.slots, "the worker takes jobs");
     let limits = limits(&flags, &ports).await;
     let worker = Worker::new(ports, settings(&flags, limits));
     let over = CancellationToken::new();
@@ -124,7 +123,7 @@ async fn listen(at: Option<SocketAddr>) -> Result<Option<TcpListener>, Trouble> 
 
 async fn ports(flags: &WorkerFlags) -> Result<Ports, Trouble> {
     let seal = flags.token_key.as_ref().map_or(Ok(Seal::none()), Seal::of)?;
-    Ok(Ports { seal, ..ports::of(flags.state.clone(), flags.tests.tests()).await })
+    Ok(Ports { seal, ..ports::of(flags.place.clone(), flags.tests.tests()).await })
 }
 
 /// How many stacks a stage may hold: as many as the flag says, or else as the account has room for.

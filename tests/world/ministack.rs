@@ -101,7 +101,7 @@ fn environment(home: &Path, port: u16) -> Vec<(String, String)> {
         ("LAMBDA_WARM_TTL_SECONDS", "60".to_owned()),
         // A function that calls another one holds a thread meanwhile; with too few of them all wait for each other.
         ("MINISTACK_WORKER_THREADS", "256".to_owned()),
-        ("AUTH", "false".to_owned()),
+        ("AUTH", super::granted::is_asked().to_string()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()

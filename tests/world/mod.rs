@@ -15,6 +15,7 @@
 )]
 
 mod declaration;
+mod granted;
 mod launch;
 mod ministack;
 mod pipelines;
@@ -35,6 +36,7 @@ use bluestage::release::{Stage, StageName, document};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use granted::Granted;
 use launch::{add_flags, start_local};
 pub use ministack::MiniStack;
 pub use pipelines::{ActionReport, Outcome, PipelineOptions, properties};
@@ -88,6 +90,8 @@ pub struct World {
     options: Options,
     started: AtomicU32,
     bluestage: PathBuf,
+    /// What workers may do; `None` in a world that asks nobody for rights.
+    granted: Option<Granted>,
     pub home: TempDir,
 }
 
@@ -99,6 +103,7 @@ impl World {
         let aws_url = ministack.url.clone();
         let sdk = sdk(&aws_url);
         make_buckets(&sdk).await;
+        let granted = granted::is_asked().then(|| Granted::at(&aws_url));
         let (local, codepipeline_url) = start_local((bluestage, home.path()), "127.0.0.1:0", (&aws_url, &options));
         Self {
             workers: Vec::new(),
@@ -109,6 +114,7 @@ impl World {
             options,
             started: AtomicU32::new(0),
             bluestage: bluestage.to_owned(),
+            granted,
             home,
         }
     }
@@ -145,7 +151,9 @@ impl World {
         ];
         add_flags(&mut command, &usual, &self.options.worker_flags);
         let name = format!("worker-{number}");
-        Process::start(&name, command, self.home.path(), &endpoints.environment())
+        let mut environment = endpoints.environment();
+        Granted::put(self.granted.as_ref(), &mut environment);
+        Process::start(&name, command, self.home.path(), &environment)
     }
 
     /// The services themselves.
@@ -184,7 +192,10 @@ impl World {
     /// Runs `bluestage` with these arguments; it reaches the services here.
     pub fn bluestage_at(&self, endpoints: &Endpoints, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(&self.bluestage);
-        command.args(arguments).env_clear().envs(endpoints.environment());
+        let mut environment = endpoints.environment();
+        // A person registers the action types, with rights of their own; all else a worker may do, too.
+        Granted::put(self.granted.as_ref().filter(|_| arguments.first() != Some(&"actions")), &mut environment);
+        command.args(arguments).env_clear().envs(environment);
         command.output().expect("bluestage can be run")
     }
 
@@ -245,7 +256,9 @@ impl World {
     /// The names of the stacks that exist.
     pub async fn stacks(&self) -> Vec<String> {
         let listed = self.cloudformation().describe_stacks().send().await.expect("stacks can be listed");
-        let mut names: Vec<String> = listed.stacks().iter().filter_map(|stack| stack.stack_name.clone()).collect();
+        let names = listed.stacks().iter().filter_map(|stack| stack.stack_name.clone());
+        // A world that grants rights has made the roles in stacks of its own.
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with("bluestage-")).collect();
         names.sort();
         names
     }
