@@ -164,6 +164,7 @@ fn ports(world: &World, (place, number): (usize, usize), running: &Running) -> P
         test_roles: Arc::new(memory.roles.over(line)),
         clock: clock(world, &running.process),
         dice: Arc::new(Dice::seeded(seed)),
+        seal: crate::memory::seal(),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::memory::freezing::FreezingClock;
 use crate::memory::line::{Line, Weather};
-use crate::memory::{Break, Landed, Memory, service};
+use crate::memory::{Break, Landed, Memory, seal, service};
 
 /// The calls that write. Beats are not among them: they tell that a run lives, and come as time passes.
 const EFFECTS: [&str; 14] = [
@@ -93,6 +93,7 @@ impl Cut {
             test_roles: Arc::new(world.roles.over(line)),
             clock: Arc::clone(&clock) as Arc<_>,
             dice: world.dice.clone(),
+            seal: seal(),
         };
         (ports, clock)
     }
