@@ -91,7 +91,7 @@ impl Browser {
         let path = ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned());
         let own = ("HOME".to_owned(), home.path().display().to_string());
         let driver = Process::start("chromedriver", command, home.path(), &[path, own]);
-        let mut browser = Self { driver, port, session: String::new(), home: home };
+        let mut browser = Self { driver, port, session: String::new(), home };
         browser.begin(&chromium);
         Some(browser)
     }

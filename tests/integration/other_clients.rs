@@ -89,7 +89,7 @@ fn start(world: &World) -> String {
     aws(world, &["start-pipeline-execution", "--name", "shop", "--query", "pipelineExecutionId", "--output", "text"])
 }
 
-fn status<'a>(execution: &'a str) -> [&'a str; 9] {
+fn status(execution: &str) -> [&str; 9] {
     let query = ["--query", "pipelineExecution.status", "--output", "text"];
     let [q, path, o, text] = query;
     ["get-pipeline-execution", "--pipeline-name", "shop", "--pipeline-execution-id", execution, q, path, o, text]

@@ -1,5 +1,7 @@
 //! Many seeds, on as many threads as there are processors, and what they come to.
 
+#![expect(clippy::print_stdout, reason = "the totals are told to whoever asks for them with --nocapture")]
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

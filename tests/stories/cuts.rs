@@ -140,7 +140,7 @@ pub(crate) fn state_of(world: &Memory, services: &[&str]) -> Vec<String> {
         told.push(format!("{name}: live {live:?}, kept {previous:?}, barrier {barrier}, next {next}"));
         for version in known.versions.values() {
             let (id, state, green, stack) = (&version.id, version.state, version.green, &version.stack.name);
-            let (outcome, left) = (version.run.as_ref().map(|run| run.outcome), &version.leftover);
+            let (outcome, left) = (version.run.as_ref().map(|run| run.outcome), &version.leftovers);
             let (tested, why) = (version.tested.is_some(), &version.abandoned_because);
             told.push(format!("{id} {state:?} {green:?} {stack} {outcome:?} {tested} {left:?} {why:?}"));
         }
