@@ -113,6 +113,11 @@ impl VersionId {
     pub fn new(ordinal: u64, action_execution_id: &str) -> Self {
         Self(format!("v{ordinal}-{}", fingerprint(action_execution_id)))
     }
+
+    /// Whether this action execution made it.
+    pub(super) fn is_made_by(&self, action_execution_id: &str) -> bool {
+        self.0.split_once('-').is_some_and(|(_, maker)| maker == fingerprint(action_execution_id))
+    }
 }
 
 impl RunId {

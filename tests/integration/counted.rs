@@ -96,6 +96,7 @@ async fn a_promotion_without_events_looks_at_its_stack_once_and_writes_twice() {
     println!("Promote: {asked:?} in {:?}", ended - began);
     assert_eq!(asked.remove("S3 PUT-IF stages"), Some(2), "the intent, and the one write");
     assert_eq!(asked.remove("CloudFormation DescribeStacks"), Some(1), "whether it is still the stack that passed");
+    assert_eq!(asked.remove("S3 PUT-IF journal"), Some(1), "whether the job is still its worker's, beside the rest");
     let reads = asked.remove("S3 GET stages");
     assert!(reads.is_some_and(|reads| reads <= 3), "{reads:?} reads");
     assert_eq!(asked, BTreeMap::new());

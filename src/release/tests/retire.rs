@@ -79,6 +79,24 @@ fn a_forgotten_service_begins_again_under_names_that_nobody_used() {
         transition(&mut world.stage, &first, 6).unwrap();
     }
     assert_eq!(world.stage.services.get(&first.service), None);
+    world.stage.recent.clear(); // The history goes back only so far.
     let again = world.begin(&request).unwrap();
     assert_ne!(again, first, "the very same job, delivered once more");
+}
+
+#[test]
+fn a_job_that_comes_once_more_after_its_version_was_forgotten_begins_none_anew() {
+    let mut world = World::new();
+    world.live("orders", "o0", &[]);
+    let request = world.request("orders", "o1", &[]);
+    let of = world.begin(&request).unwrap();
+    twice(&mut world.stage, |stage| stage.abandon(&of, "its stack could not be made", 6)).unwrap();
+    twice(&mut world.stage, |stage| stage.retire(&of, 7)).unwrap();
+    twice(&mut world.stage, |stage| stage.forget(&of, 8)).unwrap();
+    let refused = world.begin(&request).unwrap_err();
+    assert!(matches!(&refused, Refusal::Abandoned { of: gone, .. } if *gone == of), "{refused:?}");
+    // Another action execution of the same pipeline execution, as a retried pipeline stage has one, begins its own.
+    let mut retried = request.clone();
+    retried.execution.action_execution_id = "retry-of-o1".to_owned();
+    world.begin(&retried).unwrap();
 }

@@ -60,6 +60,7 @@ impl Stage {
         if let Some(begun) = self.begun_by(request) {
             return begun;
         }
+        self.refuse_if_given_up(request)?;
         self.refuse_if_full(request)?;
         let view = self.view_for(request)?;
         self.refuse_if_barred(request, &view)?;

@@ -3,6 +3,7 @@
 //! Deletion has two writes. The first marks the version `Retiring` in the very document that shows it unreachable, so
 //! that nobody can come to reach it from then on; only then is its stack deleted; the second write forgets it.
 
+use super::begin_blue::BlueRequest;
 use super::testing::wrong;
 use crate::release::names::{ServiceName, VersionRef};
 use crate::release::refusal::Refusal;
@@ -38,12 +39,24 @@ impl Stage {
     /// far as the history goes back, or there never was one.
     #[must_use]
     pub fn absence_of(&self, service: &ServiceName, execution_id: &str) -> Refusal {
-        let given_up = self.recent.iter().rev().find_map(|event| {
+        let given_up = self.given_up_of(service, execution_id).next();
+        given_up.unwrap_or_else(|| Refusal::NothingDeployed { service: service.clone() })
+    }
+
+    /// A job that comes once more after all that it made was given up and forgotten begins nothing anew.
+    pub(super) fn refuse_if_given_up(&self, request: &BlueRequest) -> Result<(), Refusal> {
+        let by = &request.execution;
+        let is_its = |refusal: &Refusal| matches!(refusal, Refusal::Abandoned { of, .. } if of.version.is_made_by(&by.action_execution_id));
+        self.given_up_of(&request.service, &by.execution_id).find(is_its).map_or(Ok(()), Err)
+    }
+
+    /// What this pipeline execution made and was given up, the newest first, as far as the history goes back.
+    fn given_up_of(&self, service: &ServiceName, execution_id: &str) -> impl Iterator<Item = Refusal> {
+        self.recent.iter().rev().filter_map(move |event| {
             let is_it = event.of.service == *service && event.who == execution_id;
             let because = event.what.strip_prefix(WAS_ABANDONED).filter(|_| is_it)?;
             Some(Refusal::Abandoned { of: event.of.clone(), because: because.to_owned() })
-        });
-        given_up.unwrap_or_else(|| Refusal::NothingDeployed { service: service.clone() })
+        })
     }
 
     /// Marks a version whose stack may be deleted, because nobody can reach it.
