@@ -16,6 +16,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY tests tests
 COPY examples examples
+COPY benches benches
 COPY pipeline-templates/custom-actions.yaml pipeline-templates/
 # The registry and what was compiled are kept from build to build; only what changed is compiled.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -11,7 +11,13 @@ from emulators import ROOT, template
 SERVICES = ["cloudformation", "codebuild", "codepipeline", "s3", "sts"]
 
 # Where IAM calls an operation of S3 by another name.
-IAM_NAMES = {"s3:ListObjectsV2": "s3:ListBucket", "s3:HeadObject": "s3:GetObject", "s3:CopyObject": "s3:PutObject"}
+IAM_NAMES = {
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:UploadPart": "s3:PutObject",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+}
 
 # Called by `bluestage actions`, which a person runs with rights of their own.
 OF_A_PERSON = {
