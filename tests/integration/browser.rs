@@ -138,6 +138,16 @@ impl Browser {
         }
     }
 
+    /// The same for a page that does not change by itself: it is opened again and again.
+    pub(crate) fn until_opened_anew(&self, url: &str, selector: &str, words: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.text(selector).contains(words) {
+            assert!(Instant::now() < deadline, "{selector} does not say \"{words}\" but \"{}\"", self.text(selector));
+            std::thread::sleep(Duration::from_millis(200));
+            self.go(url);
+        }
+    }
+
     /// Clicks as a person does: on what can be seen and reached.
     pub(crate) fn click(&self, selector: &str) {
         let element = self.element(selector);

@@ -150,12 +150,12 @@ async fn a_person_approves_retries_and_stops_on_the_page() {
     let second = world.release("shop", &queue::source()).await;
     browser.without_scripts();
     browser.go(&page);
-    browser.until("#stage-Approval", "Waits for an approval");
+    browser.until_opened_anew(&page, "#stage-Approval", "Waits for an approval");
     browser.evaluate("document.querySelector('.active summary').focus()");
     browser.press("\u{e007}\u{e004}");
     browser.press("enough");
     browser.press("\u{e004}\u{e004}\u{e007}");
-    browser.until(&format!("#row-{second}"), "Stopped");
+    browser.until_opened_anew(&page, &format!("#row-{second}"), "Stopped");
     let outcome = world.await_execution("shop", &second).await;
     assert_eq!(outcome.status.as_str(), "Stopped");
 }
