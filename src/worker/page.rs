@@ -4,7 +4,7 @@
 //! while a write is under way go together into the next one. A write that finds somebody else's page there means that
 //! another worker took the jobs over: everything that is held under the page is then given up.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,7 +50,8 @@ struct State {
     /// Whether a write was tried, which may have landed.
     tried: bool,
     beat: u64,
-    jobs: BTreeSet<JobId>,
+    /// How often each job is held: one that is offered once more is held twice for a while.
+    jobs: BTreeMap<JobId, usize>,
     /// Grows with every change of `jobs`.
     revision: u64,
     /// The newest revision that is stored.
@@ -100,7 +101,7 @@ impl OwnPage {
             stored: None,
             tried: false,
             beat: 0,
-            jobs: BTreeSet::new(),
+            jobs: BTreeMap::new(),
             revision: 0,
             stored_revision: 0,
             calls: 0,
@@ -123,7 +124,7 @@ impl OwnPage {
     pub(super) async fn note(&self, job: &JobId) -> Option<Noted> {
         let (noted, revision) = {
             let mut state = self.lock();
-            state.jobs.insert(job.clone());
+            *state.jobs.entry(job.clone()).or_default() += 1;
             state.revision += 1;
             let (lost, ours_at) = (state.lost.clone(), Arc::clone(&state.ours_at));
             (Noted { job: job.clone(), lost, ours_at }, state.revision)
@@ -162,7 +163,12 @@ impl OwnPage {
             return; // The page is another one by now.
         }
         let mut state = self.lock();
-        if state.jobs.remove(&noted.job) {
+        let Some(held) = state.jobs.get_mut(&noted.job) else {
+            return;
+        };
+        *held -= 1;
+        if *held == 0 {
+            state.jobs.remove(&noted.job);
             state.revision += 1;
             self.changed.notify_one();
         }
@@ -175,7 +181,7 @@ impl OwnPage {
 
     /// Whether the job stands on it.
     pub(super) fn holds(&self, job: &JobId) -> bool {
-        self.lock().jobs.contains(job)
+        self.lock().jobs.contains_key(job)
     }
 
     /// Keeps the stored page up to date, and moving while it holds jobs, until `over`.
@@ -278,7 +284,11 @@ impl OwnPage {
             call: state.next_call(),
             id: self.id_of(state.number),
             after: state.stored.clone(),
-            page: Page { worker: self.worker.clone(), beat: state.beat + 1, jobs: state.jobs.clone() },
+            page: Page {
+                worker: self.worker.clone(),
+                beat: state.beat + 1,
+                jobs: state.jobs.keys().cloned().collect(),
+            },
             revision: state.revision,
             tried: state.tried,
         }

@@ -33,8 +33,10 @@ fn left_behind(world: &World) -> Vec<String> {
     let reached = reached(&stage);
     let needed: BTreeSet<&str> =
         reached.iter().filter_map(|of| stage.version(of)).map(|version| version.stack.name.as_str()).collect();
-    let stacks = world.memory.stacks.names();
-    left.extend(stacks.iter().filter(|name| !needed.contains(name.as_str())).map(|name| format!("stack {name}")));
+    // One that is being deleted goes by itself; here it does so only where somebody looks.
+    let stacks = world.memory.stacks.there();
+    let unneeded = stacks.iter().filter(|stack| !needed.contains(stack.name.as_str()));
+    left.extend(unneeded.map(|stack| format!("stack {}", stack.name)));
     let versions = stage.all_versions().filter(|(of, version)| version.state.is_on_its_way() || !reached.contains(of));
     left.extend(versions.map(|(of, version)| format!("version {of}, {:?}", version.state)));
     let runs: usize = world.hosts.iter().map(|host| host.runs()).sum();

@@ -36,6 +36,8 @@ struct Gate(Mutex<Entrance>);
 struct Entrance {
     inside: Option<usize>,
     waiting: Option<usize>,
+    /// The newest that was ever inside.
+    newest: Option<usize>,
 }
 
 /// How an action came out.
@@ -139,6 +141,9 @@ impl<'w> Pipelines<'w> {
                     if *stopped.lock().unwrap() {
                         return ExecutionStatus::Over;
                     }
+                    if mode == Mode::OneStage && self.is_overtaken(plan.service, number) {
+                        return ExecutionStatus::Failed;
+                    }
                     self.is(&release.execution_id, ExecutionStatus::Running);
                     release.retry();
                     if mode != Mode::ThreeStages {
@@ -228,7 +233,8 @@ impl<'w> Pipelines<'w> {
                     return false;
                 }
                 if entrance.inside.is_none() {
-                    *entrance = Entrance { inside: Some(number), waiting: None };
+                    *entrance =
+                        Entrance { inside: Some(number), waiting: None, newest: Some(number).max(entrance.newest) };
                     return true;
                 }
             }
@@ -236,12 +242,18 @@ impl<'w> Pipelines<'w> {
         }
     }
 
+    /// CodePipeline retries a pipeline stage only of the newest execution that was in it
+    /// (`NotLatestPipelineExecutionException`).
+    fn is_overtaken(&self, service: usize, number: usize) -> bool {
+        self.gates[service].iter().any(|gate| gate.0.lock().unwrap().newest > Some(number))
+    }
+
     /// Leaves whatever it is in.
     fn leave(&self, service: usize, number: usize) {
         for gate in &self.gates[service] {
             let mut entrance = gate.0.lock().unwrap();
             let keep = |place: Option<usize>| place.filter(|inside| *inside != number);
-            *entrance = Entrance { inside: keep(entrance.inside), waiting: keep(entrance.waiting) };
+            *entrance = Entrance { inside: keep(entrance.inside), waiting: keep(entrance.waiting), ..*entrance };
         }
         self.moved.notify_waiters();
     }

@@ -191,6 +191,24 @@ async fn a_claim_whose_answer_was_lost_is_ours_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_is_offered_once_more_to_its_own_worker_stays_noted() {
+    let world = Memory::new();
+    world.stacks.behave(|stacks| stacks.creating = 1_000);
+    let patient = Settings { longest_hold: settings(1).lease * 10, ..settings(2) };
+    let first = Working::with(world.ports("a"), patient.clone());
+    let job = offered(&world, "orders");
+    let acknowledged = || world.line.trail_of(&["jobs.acknowledge"]).len();
+    until(&world, || acknowledged() == 2).await; // The stack is begun, and its continuation waits for it.
+    let again = Job { id: JobId(format!("{}+", job.id)), ..job };
+    world.jobs.offer(again);
+    until(&world, || acknowledged() == 3).await;
+    world.pass(patient.lease).await;
+    assert_eq!(world.journal.now().len(), 1, "it is still held");
+    assert_eq!(first.stop().await, Ended::Cleanly);
+    is_settled(&world);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_is_claimed_only_after_it_was_taken_over_gets_its_verdict() {
     let world = Memory::new();
     world.jobs.behave(|jobs| jobs.offered_for = Duration::from_secs(3_600));
