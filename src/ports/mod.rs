@@ -9,6 +9,7 @@ mod fault;
 mod jobs;
 mod journal;
 mod roles;
+mod run_end;
 mod runs;
 mod seal;
 mod stacks;
@@ -24,9 +25,8 @@ pub use jobs::{
 };
 pub use journal::{Journal, Page, PageId};
 pub use roles::{RoleCredentials, RoleSession, TestRoles};
-pub use runs::{
-    Bundle, FailedTest, Here, Overrun, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns, Totals,
-};
+pub use run_end::{FailedTest, Overrun, RunEnd, Totals, counted};
+pub use runs::{Bundle, Here, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns};
 pub use seal::{Seal, ShortKey};
 pub use stacks::{
     Changing, Declared, Deleting, Deletion, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec,

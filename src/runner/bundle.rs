@@ -1,4 +1,4 @@
-//! The archive that a run leaves: its log, its certificate and its reports.
+//! The archive that a run leaves: its page, its log, its certificate and its reports.
 
 use std::fs;
 use std::io;
@@ -39,28 +39,35 @@ impl Draft {
         self.content().join("log.txt")
     }
 
-    /// Adds the certificate and the report files, given relative to `work`, without the secrets, and packs everything.
-    /// Blocks.
-    pub(super) fn finish(
-        self,
-        certificate: &Map<String, Value>,
-        (work, reports): (&Path, &[PathBuf]),
-        secrets: &Secrets,
-    ) -> io::Result<Bundle> {
+    /// Adds the rest, without the secrets, and packs everything. Blocks.
+    pub(super) fn finish(self, left: &Left, secrets: &Secrets) -> io::Result<Bundle> {
         let content = self.content();
-        let text = serde_json::to_string_pretty(certificate)?;
+        let text = serde_json::to_string_pretty(&left.certificate)?;
         fs::write(content.join("certificate.json"), text + "\n")?;
-        for report in reports {
+        let page = content.join("report.html");
+        fs::write(&page, &left.page)?;
+        for report in &left.reports {
             let copy = content.join("reports").join(report);
             if let Some(parent) = copy.parent() {
                 fs::create_dir_all(parent)?;
             }
-            fs::write(copy, secrets.hide(&fs::read(work.join(report))?))?;
+            fs::write(copy, secrets.hide(&fs::read(left.work.join(report))?))?;
         }
         let file = self.home.path().join("bundle.zip");
         pack(&content, &file)?;
-        Ok(Bundle { home: self.home, file })
+        Ok(Bundle { home: self.home, file, page: Some(page) })
     }
+}
+
+/// What a run leaves beside its log.
+pub(super) struct Left {
+    pub(super) certificate: Map<String, Value>,
+    /// The page about it, without secrets.
+    pub(super) page: String,
+    /// Its report files, relative to `work`.
+    pub(super) reports: Vec<PathBuf>,
+    /// Where it ran.
+    pub(super) work: PathBuf,
 }
 
 /// `tested` with what came of it.

@@ -1,8 +1,9 @@
 //! Test commands as processes on this machine.
 //!
 //! Read in this order: this file (the port), `supervise` (one run from start to end), `group` (its processes, by the
-//! pipe to their `supervisor`, which is a process of its own), `output` (what it prints), `secrets` (what is hidden of
-//! that), `journal` (what is recorded of it), `reports` and `junit` (what its reports tell), `bundle` (what it leaves).
+//! pipe to their `supervisor`, which is a process of its own), `output` (what it prints), `tally` (how far it is), `secrets` (what is hidden of
+//! that), `journal` (what is recorded of it), `reports` and `junit` (what its reports tell), `page` (the same for a
+//! browser), `bundle` (what it leaves).
 //! `running` is the list of runs, `supervisors` that of their supervisors, `home` clears up.
 
 mod bundle;
@@ -14,12 +15,14 @@ mod journal;
 mod junit;
 mod order;
 mod output;
+mod page;
 mod reports;
 mod running;
 mod secrets;
 mod supervise;
 mod supervisor;
 mod supervisors;
+mod tally;
 mod text;
 mod tree;
 

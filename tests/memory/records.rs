@@ -93,7 +93,7 @@ impl RunRecords for MemoryRecords {
     }
 
     fn place(&self, stage: &StageName, run: &RunId) -> String {
-        format!("s3://memory/runs/{stage}/{run}.zip")
+        format!("s3://memory/runs/{stage}/{run}/")
     }
 
     async fn read_bundle(&self, _: &StageName, run: &RunId) -> Result<Option<Bundle>, Fault> {
@@ -103,7 +103,7 @@ impl RunRecords for MemoryRecords {
                 let home = tempfile::tempdir().expect("a temporary directory");
                 let file = home.path().join("bundle.zip");
                 std::fs::write(&file, bytes).expect("the bundle can be written");
-                Bundle { home, file }
+                Bundle { home, file, page: None }
             }))
         };
         self.line.call(format!("records.read_bundle {run}"), effect).await

@@ -34,7 +34,7 @@ impl Command {
 
     /// One of its three tests fails.
     pub(crate) fn fails(test: &str, message: &str) -> Self {
-        let totals = Totals { tests: 3, failed: 1, skipped: 0 };
+        let totals = Totals { tests: 3, failed: 1, skipped: 0, flaky: 0 };
         let mut end = ended(Some(1), totals);
         end.failed_tests.push(FailedTest { name: test.to_owned(), message: message.to_owned() });
         Self { beats: 0, end: Some(end) }

@@ -154,7 +154,7 @@ pub(super) fn end() -> RunEnd {
 }
 
 pub(super) fn totals(tests: u64, failed: u64, skipped: u64) -> Option<Totals> {
-    Some(Totals { tests, failed, skipped })
+    Some(Totals { tests, failed, skipped, flaky: 0 })
 }
 
 fn overran(overrun: Overrun) -> RunEnd {
