@@ -5,6 +5,7 @@
 //! again: the answer of the first may have been lost.
 
 mod artifacts;
+mod builds;
 mod fault;
 mod jobs;
 mod journal;
@@ -19,6 +20,7 @@ mod verdict;
 use std::sync::Arc;
 
 pub use artifacts::{ArtifactFault, Artifacts};
+pub use builds::{Build, BuildEnd, BuildOrder, BuildVariable, BuildVariableKind, Builds};
 pub use fault::Fault;
 pub use jobs::{
     ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered, PipelineContext, Reported,
@@ -53,6 +55,8 @@ pub struct Ports {
     pub artifacts: Arc<dyn Artifacts>,
     /// Test runs on this machine.
     pub test_runs: Arc<dyn TestRuns>,
+    /// Test runs in CodeBuild.
+    pub builds: Arc<dyn Builds>,
     /// What is recorded of test runs, wherever they run.
     pub run_records: Arc<dyn RunRecords>,
     /// The roles of the tests.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::builds::BuildEnd;
 use crate::release::Moment;
 
 /// How a run ended. It passed if and only if nothing here speaks against it.
@@ -27,13 +28,16 @@ pub struct RunEnd {
     pub started_at: Moment,
     /// When it ended.
     pub ended_at: Moment,
+    /// How the build ended that it was, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Box<BuildEnd>>,
 }
 
 impl RunEnd {
     /// Whether it passed.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.exit_code == Some(0)
+        self.build.as_ref().map_or(self.exit_code == Some(0), |build| build.succeeded())
             && self.exceeded_seconds.is_none()
             && self.overrun.is_none()
             && self.report_problem.is_none()
@@ -57,6 +61,7 @@ impl RunEnd {
                 format!("{} of {} failed", totals.failed, counted(totals.tests))
             }
             (Some(totals), Some(0), _) if totals.tests == 0 => "the reports hold no test".to_owned(),
+            _ if self.build.is_some() => self.build.iter().map(|build| build.why_it_failed()).collect(),
             (_, Some(code), _) => format!("the command ended with exit code {code}"),
             (_, None, Some(signal)) => format!("the command was ended by signal {signal}"),
             (_, None, None) => "the command ended in an unknown way".to_owned(),

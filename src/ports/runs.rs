@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use super::fault::Fault;
@@ -39,7 +40,7 @@ pub struct RunSpec {
     /// The run is ended as failed after this.
     pub time_limit: Duration,
     /// What the run tested, in which view: becomes `certificate.json` with the result added to it.
-    pub certificate: serde_json::Map<String, serde_json::Value>,
+    pub certificate: Map<String, Value>,
 }
 
 /// Whether a run was started.
@@ -77,6 +78,9 @@ pub trait TestRuns: Send + Sync {
     /// Ends the run's processes; its record then says that it was stopped. Nothing happens if it is not here.
     async fn stop(&self, run: &RunId);
 
+    /// Packs what a run leaves that ended elsewhere, of which nothing is known but its certificate and its end.
+    async fn pack(&self, run: &RunId, certificate: Map<String, Value>, end: &RunEnd) -> Result<Bundle, Fault>;
+
     /// Stops every run on this machine and waits until all their records say so: the worker is about to end.
     async fn stop_all(&self);
 }
@@ -90,6 +94,9 @@ pub struct RunRecord {
     pub beat: u64,
     /// How it stands.
     pub status: RunStatus,
+    /// The build of CodeBuild that it is, if it is one: then no worker runs it, and its beat does not move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
 }
 
 /// How a recorded run stands.

@@ -10,7 +10,7 @@ use glob::{MatchOptions, Pattern};
 
 use super::junit::{self, Failed, MOST_FAILED_TESTS, Slowest};
 use super::secrets::Secrets;
-use crate::ports::{FailedTest, Totals};
+use crate::ports::{FailedTest, RunEnd, Totals};
 
 /// Larger than any report of honest test cases; what is in it is held in memory while it is read.
 const MOST_REPORT_BYTES: u64 = 16 << 20;
@@ -103,6 +103,11 @@ pub(super) fn read_all(
 }
 
 impl Findings {
+    /// What is known of the reports of a build, which CodeBuild has read.
+    pub(super) fn of_build(end: &RunEnd) -> Self {
+        Self { failed: end.failed_tests.iter().cloned().map(Failed::told).collect(), ..Self::default() }
+    }
+
     /// The tests that failed, each in a line.
     pub(super) fn failed_tests(&self) -> Vec<FailedTest> {
         self.failed.iter().map(|failed| failed.told.clone()).collect()

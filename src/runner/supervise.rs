@@ -175,6 +175,7 @@ impl Supervised {
             tail: self.slot.printed.tail(),
             started_at: self.started_at,
             ended_at: moment(self.journal.clock.now()),
+            build: None,
         }
     }
 }
@@ -201,7 +202,7 @@ async fn start_command(
     slot: &Slot,
     secrets: &Secrets,
 ) -> io::Result<(Group, Capture, Draft)> {
-    let draft = Draft::new(spec.home.path())?;
+    let draft = Draft::new(spec.home.path().parent())?;
     let (group, pipe) = Group::start(spec, settings).await?;
     let log = (draft.log(), settings.pace.log_bytes);
     let capture = Capture::start(pipe, log, Arc::clone(&slot.printed), secrets.stream())?;

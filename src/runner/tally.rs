@@ -132,9 +132,7 @@ fn pytest(line: &str) -> Option<Told> {
         return number.map(Told::Expected);
     }
     let (tests, percent) = line.rsplit_once('[')?;
-    if !percent.strip_suffix("%]").is_some_and(|number| number.trim().parse::<u8>().is_ok()) {
-        return None;
-    }
+    percent.strip_suffix("%]")?.trim().parse::<u8>().ok()?;
     let tests = tests.trim_end();
     let last = tests.rsplit(' ').next()?;
     if tests.contains("::") {

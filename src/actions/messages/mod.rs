@@ -208,6 +208,11 @@ fn tests_failed(failed: &FailedRun) -> Why {
     if end.failed_tests.is_empty() && !end.tail.is_empty() {
         remedy.push_str(&format!("\nIts last words:\n{}", end.tail.trim_end()));
     }
+    if let Some(build) = &end.build {
+        remedy.push_str(&format!("\nThe build {} ({}):", build.build, build.status));
+        build.phases.iter().for_each(|phase| remedy.push_str(&format!("\n- {phase}")));
+        build.log.iter().for_each(|log| remedy.push_str(&format!("\nIts log: {log}")));
+    }
     remedy.push_str(&format!(
         "\nReport of {run}: {kept_at}report.html; log, JUnit files and certificate are in bundle.zip beside it. Mend what \
          fails, then release again; {of} stays for a while to look at, unless it is retried."

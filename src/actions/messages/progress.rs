@@ -79,6 +79,11 @@ pub(in crate::actions) fn tests_running(progress: &str) -> String {
     }
 }
 
+/// What a build is doing.
+pub(in crate::actions) fn build_phase(phase: &str) -> String {
+    format!("the build is in its phase {phase}")
+}
+
 /// That a run waits for its turn.
 pub(in crate::actions) fn no_free_place() -> String {
     "The tests wait for a place: this worker runs as many as it takes at once.".to_owned()

@@ -26,7 +26,9 @@ fn ended() -> RunRecord {
             tail: "3 tests, all well\n".to_owned(),
             started_at: 1,
             ended_at: 2,
+            build: None,
         }),
+        build: None,
     }
 }
 
