@@ -5,6 +5,7 @@
 //! any worker can play the next turn. Read `deploy_blue`, `run_isolated_tests`, `promote`, then `sweep`.
 //! `messages.rs` holds every sentence that a person reads.
 
+mod built_tests;
 mod deploy_blue;
 mod events;
 #[cfg(any(test, fuzzing))]

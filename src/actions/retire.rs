@@ -2,9 +2,9 @@
 
 use super::removal::{Removed, remove};
 use super::stop::Stop;
-use super::{Hold, seconds, update};
+use super::{Hold, built_tests, seconds, update};
 use crate::ports::{Deletion, Ports};
-use crate::release::{Refusal, StageName, VersionRef};
+use crate::release::{Refusal, RunOutcome, StageName, Version, VersionRef};
 
 /// Marks the version, deletes its stack and, when that is gone within the hold, forgets the version. Called again, it
 /// goes on where it stopped. A stack with a fixed name stays: its name and its data are its owner's.
@@ -25,6 +25,7 @@ pub(super) async fn retire(
     let Some(version) = after.version(of) else {
         return Ok(Removed::Gone);
     };
+    end_build(ports, stage, version).await?;
     let removed = if version.stack.name == of.stack_name(stage) {
         remove(ports, &version.stack, most, hold).await?
     } else {
@@ -36,4 +37,19 @@ pub(super) async fn retire(
         update::update_within(hold, (ports, stage), |stage| stage.forget(of, at)).await?;
     }
     Ok(removed)
+}
+
+/// Ends the build that tests the version, if one does: nobody waits for it any more. A run on a machine is ended there.
+async fn end_build(ports: &Ports, stage: &StageName, version: &Version) -> Result<(), Stop> {
+    match &version.run {
+        Some(run) if run.outcome == RunOutcome::Running => match built_tests::stop(ports, stage, &run.id).await {
+            // Its stack goes all the same, and then it ends by itself.
+            Err(stop) if !stop.is_passing() => {
+                tracing::warn!(?stop, run = %run.id, "could not stop the build");
+                Ok(())
+            }
+            other => other,
+        },
+        Some(_) | None => Ok(()),
+    }
 }

@@ -6,15 +6,16 @@
 
 use std::time::Duration;
 
-use super::properties::{PropertyError, RunIsolatedTests};
+use super::built_tests::{self, Looked};
+use super::properties::{PropertyError, RunIsolatedTests, Runner};
 use super::resolve::Sources;
 use super::stop::{FailedRun, Stop};
 use super::tests_environment::{Subject, Variables};
 use super::token::CarriedRun;
-use super::values::Variable;
+use super::values::{Secrecy, Variable};
 use super::workspace::Workspace;
 use super::{Turn, honesty, messages, test_role};
-use crate::ports::{Done, Here, RunEnd, RunSpec, RunStatus, Start, Text, Verdict};
+use crate::ports::{Done, Here, RunEnd, RunRecord, RunSpec, RunStatus, Start, Text, Verdict};
 use crate::release::{Refusal, RunId, SeenStacks, Stage, Version, VersionRef};
 
 /// How long a run's beat may stand still before its worker is taken for dead: four beats of five seconds. Time is
@@ -81,6 +82,9 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
         return;
     };
     turn.ports.test_runs.stop(&run.id).await;
+    if let Err(stop) = built_tests::stop(turn.ports, &properties.stage, &run.id).await {
+        tracing::warn!(?stop, run = %run.id, "could not stop the build");
+    }
     let Ok((_, of)) = blue(turn, &properties).await else {
         return;
     };
@@ -106,8 +110,14 @@ async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Atte
     let (stage, ()) = started.await?;
     let version = stage.version(&of).ok_or_else(|| nothing_deployed(properties))?;
     let subject = Subject { stage: &stage, of: &of, version, run: &run };
-    let spec = prepare(turn, properties, &subject).await?;
-    match turn.ports.test_runs.start(spec).await? {
+    let started = match &properties.runner {
+        Runner::CodeBuild(project) => built_tests::start(turn, properties, project, &subject).await?,
+        Runner::Command(command) => {
+            let spec = prepare(turn, (properties, command), &subject).await?;
+            turn.ports.test_runs.start(spec).await?
+        }
+    };
+    match started {
         Start::Full => {
             turn.hold.pause(PAUSE_WHEN_FULL).await;
             turn.go_on(run.as_str(), messages::no_free_place())
@@ -126,7 +136,11 @@ fn watch_from_now_on(turn: &mut Turn<'_>, run: RunId, attempt: Attempt) -> Resul
     turn.go_on(run.as_str(), messages::tests_running(""))
 }
 
-async fn prepare(turn: &Turn<'_>, properties: &RunIsolatedTests, subject: &Subject<'_>) -> Result<RunSpec, Stop> {
+async fn prepare(
+    turn: &Turn<'_>,
+    (properties, command): (&RunIsolatedTests, &str),
+    subject: &Subject<'_>,
+) -> Result<RunSpec, Stop> {
     let mut workspace = Workspace::new(turn.ports, turn.job)?;
     let sources = Sources { property: "EnvironmentVariables", stage: subject.stage, version: subject.version };
     let own = own_variables(&sources, &mut workspace, &properties.environment).await?;
@@ -137,7 +151,7 @@ async fn prepare(turn: &Turn<'_>, properties: &RunIsolatedTests, subject: &Subje
     let view_file = home.path().join("view.json");
     let view = subject.view();
     tokio::fs::write(&view_file, serde_json::Value::Object(view.clone()).to_string()).await?;
-    let mut environment = subject.variables(&view_file);
+    let mut environment = subject.variables(Some(&view_file));
     environment.extend(role.plain);
     environment.extend(own.plain);
     Ok(RunSpec {
@@ -145,7 +159,7 @@ async fn prepare(turn: &Turn<'_>, properties: &RunIsolatedTests, subject: &Subje
         run: subject.run.clone(),
         home,
         work,
-        command: properties.command.clone(),
+        command: command.to_owned(),
         environment,
         secrets: role.secret.into_iter().chain(own.secret).collect(),
         reports: properties.reports.clone(),
@@ -161,7 +175,7 @@ async fn own_variables(
     given: &[Variable],
 ) -> Result<Variables, Stop> {
     let mut own = Variables::default();
-    for Variable { name, value, secret } in given {
+    for Variable { name, value, secrecy } in given {
         let text = sources.text(workspace, name, value).await?;
         if text.contains('\0') || text.len() > MOST_VARIABLE_BYTES {
             let most = MOST_VARIABLE_BYTES;
@@ -169,9 +183,13 @@ async fn own_variables(
                 format!("gives {name} a value that no process can be given: at most {most} bytes, none of them zero");
             return Err(PropertyError::new(sources.property, why).into());
         }
-        match secret {
-            false => own.plain.push((name.clone(), text)),
-            true => own.secret.push((name.clone(), text.into())),
+        match secrecy {
+            Secrecy::Plain => own.plain.push((name.clone(), text)),
+            Secrecy::Hidden => own.secret.push((name.clone(), text.into())),
+            Secrecy::Parameter | Secrecy::Secret => {
+                let why = format!("gives {name} a type that only CodeBuild reads; with Runner=command take SECRET");
+                return Err(PropertyError::new(sources.property, why).into());
+            }
         }
     }
     Ok(own)
@@ -198,6 +216,9 @@ async fn watch(turn: &mut Turn<'_>, properties: &RunIsolatedTests, run: CarriedR
             continue;
         }
         let record = turn.ports.run_records.read(&properties.stage, &run.id).await?;
+        if let Some(RunRecord { build: Some(build), status: RunStatus::Running { .. }, .. }) = &record {
+            return watch_build(turn, properties, (run, build)).await;
+        }
         let progress = match record.map(|record| (record.beat, record.status)) {
             Some((_, RunStatus::Ended(end))) => return Ok(Watched::Ended(run.id, end)),
             Some((_, RunStatus::Stopped)) | None => return Ok(Watched::Lost(run.attempt)),
@@ -221,6 +242,18 @@ async fn watch(turn: &mut Turn<'_>, properties: &RunIsolatedTests, run: CarriedR
             return Ok(Watched::Running(run.id, progress));
         }
     }
+}
+
+async fn watch_build(
+    turn: &mut Turn<'_>,
+    properties: &RunIsolatedTests,
+    (run, build): (CarriedRun, &str),
+) -> Result<Watched, Stop> {
+    turn.carried.run = Some(run.clone());
+    Ok(match built_tests::watch(turn, properties, (&run.id, build)).await? {
+        Looked::Ended(end) => Watched::Ended(run.id, *end),
+        Looked::Running(phase) => Watched::Running(run.id, phase),
+    })
 }
 
 async fn conclude(
@@ -301,7 +334,7 @@ async fn hand_out_bundle(turn: &Turn<'_>, properties: &RunIsolatedTests, run: &R
 }
 
 /// The stage, and the version in it that this pipeline execution has made.
-async fn blue(turn: &Turn<'_>, properties: &RunIsolatedTests) -> Result<(Stage, VersionRef), Stop> {
+pub(super) async fn blue(turn: &Turn<'_>, properties: &RunIsolatedTests) -> Result<(Stage, VersionRef), Stop> {
     let stage = turn.read(&properties.stage).await?;
     let execution_id = &turn.job.pipeline.execution.execution_id;
     let made = stage.made_by(&properties.service, execution_id);
@@ -319,6 +352,6 @@ fn against(subject: &Subject<'_>) -> Vec<VersionRef> {
     subject.others().map(of).collect()
 }
 
-fn nothing_deployed(properties: &RunIsolatedTests) -> Stop {
+pub(super) fn nothing_deployed(properties: &RunIsolatedTests) -> Stop {
     Stop::Refused(Refusal::NothingDeployed { service: properties.service.clone() })
 }

@@ -25,19 +25,21 @@ pub(super) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// The variables that every test command gets.
-    pub(super) fn variables(&self, view_file: &Path) -> Vec<(String, String)> {
+    /// The variables that every test gets, with the file that holds the view if there is one.
+    pub(super) fn variables(&self, view_file: Option<&Path>) -> Vec<(String, String)> {
         let mut variables: Vec<(String, String)> = [
             ("BLUESTAGE_STAGE", self.stage.name.to_string()),
             ("BLUESTAGE_SERVICE", self.of.service.to_string()),
             ("BLUESTAGE_VERSION", self.of.version.to_string()),
             ("BLUESTAGE_RUN", self.run.to_string()),
-            ("BLUESTAGE_VIEW", view_file.display().to_string()),
             ("APP_STACK_NAME", self.version.stack.name.clone()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
+        if let Some(file) = view_file {
+            variables.push(("BLUESTAGE_VIEW".to_owned(), file.display().to_string()));
+        }
         for (output, value) in &self.version.outputs {
             variables.push((format!("BLUE_{}", upper(output)), value.clone()));
         }

@@ -65,8 +65,20 @@ pub(super) fn parse_parameters(property: &str, text: &str) -> Result<BTreeMap<St
 pub(super) struct Variable {
     pub(super) name: String,
     pub(super) value: Value,
-    /// Its value is hidden in everything that is kept of the run.
-    pub(super) secret: bool,
+    pub(super) secrecy: Secrecy,
+}
+
+/// What a variable's value is, and who may see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secrecy {
+    /// The value, for everybody.
+    Plain,
+    /// The value, hidden in everything that is kept of the run.
+    Hidden,
+    /// The name of a parameter of Systems Manager.
+    Parameter,
+    /// The name of a secret of Secrets Manager.
+    Secret,
 }
 
 /// A JSON array of `{"name", "value", "type"}`, as the `CodeBuild` action has it: environment variables.
@@ -94,19 +106,25 @@ fn parse_variable(property: &str, entry: Json) -> Result<Variable, PropertyError
         return Err(wrong(format!("sets {name}, but names that start with BLUESTAGE_ are bluestage's own")));
     }
     let value = entry.remove("value").ok_or_else(|| wrong(format!("gives {name} no value")))?;
-    let secret = match entry.remove("type") {
-        None => false,
-        Some(Json::String(kind)) if kind == "PLAINTEXT" => false,
-        Some(Json::String(kind)) if kind == "SECRET" => true,
-        Some(kind) => {
-            let why = format!("gives {name} the type {kind}, but only PLAINTEXT and SECRET are offered yet");
-            return Err(wrong(why));
-        }
-    };
+    let kind = entry.remove("type").unwrap_or_else(|| "PLAINTEXT".into());
+    let secrecy = parse_secrecy(&kind).ok_or_else(|| {
+        let known = "PLAINTEXT, SECRET, PARAMETER_STORE and SECRETS_MANAGER";
+        wrong(format!("gives {name} the type {kind}, but the types are {known}"))
+    })?;
     if let Some(unknown) = entry.keys().next() {
         return Err(wrong(format!("gives {name} a member \"{unknown}\", but knows only name, value and type")));
     }
-    Ok(Variable { value: parse_value(property, &name, value)?, name, secret })
+    Ok(Variable { value: parse_value(property, &name, value)?, name, secrecy })
+}
+
+fn parse_secrecy(kind: &Json) -> Option<Secrecy> {
+    match kind.as_str()? {
+        "PLAINTEXT" => Some(Secrecy::Plain),
+        "SECRET" => Some(Secrecy::Hidden),
+        "PARAMETER_STORE" => Some(Secrecy::Parameter),
+        "SECRETS_MANAGER" => Some(Secrecy::Secret),
+        _ => None,
+    }
 }
 
 fn parse_value(property: &str, name: &str, json: Json) -> Result<Value, PropertyError> {

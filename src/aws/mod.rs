@@ -5,7 +5,7 @@
 //! - `jobs` is CodePipeline, [`mod@action_types`] what a pipeline's author sees of us there;
 //! - `stacks` is CloudFormation;
 //! - `state_bucket`, at a [`StateLocation`], holds `stages`, `journal` and `run_records`;
-//! - `test_roles` is STS;
+//! - `test_roles` is STS, `builds` is CodeBuild;
 //! - [`objects`] are plain objects, and [`emulated`] the rest of AWS, for the local CodePipeline;
 //! - `artifacts` are the pipelines' own objects, and `files` moves files for it and for `run_records`.
 //!
@@ -14,6 +14,7 @@
 
 pub mod action_types;
 mod artifacts;
+mod builds;
 mod clients;
 mod download;
 pub mod emulated;
@@ -38,7 +39,7 @@ pub use self::action_types::ActionTypes;
 pub use self::clients::{configuration, credentials, endpoint, playing, s3_endpoint};
 pub use self::location::{BadLocation, StateLocation};
 use self::state_bucket::StateBucket;
-use crate::ports::{Artifacts, Jobs, Journal, RunRecords, Stacks, Stages, TestRoles};
+use crate::ports::{Artifacts, Builds, Jobs, Journal, RunRecords, Stacks, Stages, TestRoles};
 /// Region, endpoints and credentials as the SDK has read them; only handed on outside this module.
 pub use aws_config::SdkConfig as Configuration;
 
@@ -60,6 +61,8 @@ pub struct Aws {
     pub artifacts: Arc<dyn Artifacts>,
     /// The records of test runs, on S3.
     pub run_records: Arc<dyn RunRecords>,
+    /// Test runs in CodeBuild.
+    pub builds: Arc<dyn Builds>,
     /// The roles of the tests, by STS.
     pub test_roles: Arc<dyn TestRoles>,
 }
@@ -86,6 +89,7 @@ impl Aws {
                 state,
             }),
             artifacts: Arc::new(artifacts::ArtifactObjects::new(sdk.clone(), Arc::clone(&jobs))),
+            builds: Arc::new(builds::CodeBuilds(aws_sdk_codebuild::Client::new(sdk))),
             test_roles: Arc::new(test_roles::StsTestRoles {
                 client: aws_sdk_sts::Client::new(sdk),
                 region: sdk.region().map(ToString::to_string),

@@ -1,10 +1,13 @@
-//! Records of test runs on S3: `runs/{stage}/{run}/record.json` and `runs/{stage}/{run}/bundle.zip`.
+//! Records of test runs on S3: `record.json`, `bundle.zip` and `report.html` in `runs/{stage}/{run}/`.
 //!
 //! The first record of a run is written by one worker alone, the others without a condition: each run has one worker,
 //! and `beat` tells a reader whether it is alive.
 //! They never live in the stage document, which a heartbeat would make busy.
 
+use std::path::Path;
+
 use async_trait::async_trait;
+use aws_sdk_s3::primitives::ByteStream;
 use tempfile::TempDir;
 
 use super::download::download;
@@ -17,6 +20,14 @@ use crate::release::{RunId, StageName};
 
 /// Run records in the state bucket.
 pub(super) struct RunObjects(pub(super) StateBucket);
+
+fn all_of(stage: &StageName, run: &RunId) -> String {
+    format!("runs/{stage}/{run}/")
+}
+
+fn page_of(stage: &StageName, run: &RunId) -> String {
+    format!("runs/{stage}/{run}/report.html")
+}
 
 fn record_of(stage: &StageName, run: &RunId) -> String {
     format!("runs/{stage}/{run}/record.json")
@@ -56,6 +67,9 @@ impl RunRecords for RunObjects {
 
     async fn write_bundle(&self, stage: &StageName, run: &RunId, bundle: &Bundle) -> Result<(), Fault> {
         let doing = format!("store the reports of {run}");
+        if let Some(page) = &bundle.page {
+            self.write_page(&page_of(stage, run), page, &doing).await?;
+        }
         let key = self.0.location.key(&bundle_of(stage, run));
         let place = Place { bucket: self.0.location.bucket(), key: &key };
         let access = Access::lasting(self.0.s3.clone());
@@ -64,7 +78,7 @@ impl RunRecords for RunObjects {
     }
 
     fn place(&self, stage: &StageName, run: &RunId) -> String {
-        let key = self.0.location.key(&bundle_of(stage, run));
+        let key = self.0.location.key(&all_of(stage, run));
         format!("s3://{}/{key}", self.0.location.bucket())
     }
 
@@ -75,10 +89,20 @@ impl RunRecords for RunObjects {
         let key = self.0.location.key(&bundle_of(stage, run));
         let place = Place { bucket: self.0.location.bucket(), key: &key };
         match download(&Access::lasting(self.0.s3.clone()), place, &file, &doing).await {
-            Ok(()) => Ok(Some(Bundle { home, file })),
+            Ok(()) => Ok(Some(Bundle { home, file, page: None })),
             Err(Missed::Gone(code)) if code == "NoSuchKey" => Ok(None),
             Err(missed) => Err(into_fault(missed, doing)),
         }
+    }
+}
+
+impl RunObjects {
+    /// As a browser shows it, and does not download it.
+    async fn write_page(&self, name: &str, page: &Path, doing: &str) -> Result<(), Fault> {
+        let text = tokio::fs::read(page).await;
+        let text = text.map_err(|error| fault::unavailable(doing.to_owned(), error.to_string()))?;
+        let request = self.0.put(name).content_type("text/html; charset=utf-8").body(ByteStream::from(text));
+        request.send().await.map(drop).map_err(|error| self.0.fault(doing, &error))
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) async fn of(place: impl Into<Place>, tests: Tests) -> Ports {
         stacks: aws.stacks,
         artifacts: aws.artifacts,
         test_runs: Arc::new(CommandRunner::new(runner, aws.run_records.clone(), clock.clone())),
+        builds: aws.builds,
         run_records: aws.run_records,
         test_roles: aws.test_roles,
         clock,

@@ -5,10 +5,12 @@
 //! again: the answer of the first may have been lost.
 
 mod artifacts;
+mod builds;
 mod fault;
 mod jobs;
 mod journal;
 mod roles;
+mod run_end;
 mod runs;
 mod seal;
 mod stacks;
@@ -18,15 +20,15 @@ mod verdict;
 use std::sync::Arc;
 
 pub use artifacts::{ArtifactFault, Artifacts};
+pub use builds::{Build, BuildEnd, BuildOrder, BuildVariable, BuildVariableKind, Builds};
 pub use fault::Fault;
 pub use jobs::{
     ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered, PipelineContext, Reported,
 };
 pub use journal::{Journal, Page, PageId};
 pub use roles::{RoleCredentials, RoleSession, TestRoles};
-pub use runs::{
-    Bundle, FailedTest, Here, Overrun, RunEnd, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns, Totals,
-};
+pub use run_end::{FailedTest, Overrun, RunEnd, Totals, counted};
+pub use runs::{Bundle, Here, RunRecord, RunRecords, RunSpec, RunStatus, Start, TestRuns};
 pub use seal::{Seal, ShortKey};
 pub use stacks::{
     Changing, Declared, Deleting, Deletion, FailedResource, MadeFrom, ParameterChange, ReadyStack, StackSpec,
@@ -53,6 +55,8 @@ pub struct Ports {
     pub artifacts: Arc<dyn Artifacts>,
     /// Test runs on this machine.
     pub test_runs: Arc<dyn TestRuns>,
+    /// Test runs in CodeBuild.
+    pub builds: Arc<dyn Builds>,
     /// What is recorded of test runs, wherever they run.
     pub run_records: Arc<dyn RunRecords>,
     /// The roles of the tests.

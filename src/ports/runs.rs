@@ -10,10 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use super::fault::Fault;
-use crate::release::{Moment, RunId, StageName};
+use super::run_end::RunEnd;
+use crate::release::{RunId, StageName};
 
 /// A run to start.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ pub struct RunSpec {
     /// The run is ended as failed after this.
     pub time_limit: Duration,
     /// What the run tested, in which view: becomes `certificate.json` with the result added to it.
-    pub certificate: serde_json::Map<String, serde_json::Value>,
+    pub certificate: Map<String, Value>,
 }
 
 /// Whether a run was started.
@@ -76,6 +78,9 @@ pub trait TestRuns: Send + Sync {
     /// Ends the run's processes; its record then says that it was stopped. Nothing happens if it is not here.
     async fn stop(&self, run: &RunId);
 
+    /// Packs what a run leaves that ended elsewhere, of which nothing is known but its certificate and its end.
+    async fn pack(&self, run: &RunId, certificate: Map<String, Value>, end: &RunEnd) -> Result<Bundle, Fault>;
+
     /// Stops every run on this machine and waits until all their records say so: the worker is about to end.
     async fn stop_all(&self);
 }
@@ -89,6 +94,9 @@ pub struct RunRecord {
     pub beat: u64,
     /// How it stands.
     pub status: RunStatus,
+    /// The build of CodeBuild that it is, if it is one: then no worker runs it, and its beat does not move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
 }
 
 /// How a recorded run stands.
@@ -105,97 +113,15 @@ pub enum RunStatus {
     Ended(RunEnd),
 }
 
-/// How a run ended. It passed if and only if nothing here speaks against it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunEnd {
-    /// The command's exit code; none when a signal ended it.
-    pub exit_code: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-    /// The time limit that it exceeded, in seconds.
-    pub exceeded_seconds: Option<u64>,
-    /// What else it was ended for.
-    pub overrun: Option<Overrun>,
-    /// What its reports count; none when it was to write none.
-    pub totals: Option<Totals>,
-    /// The tests that failed, at most 50.
-    pub failed_tests: Vec<FailedTest>,
-    /// Why its reports could not be read, or that there was none although some were asked for.
-    pub report_problem: Option<String>,
-    /// The last lines that it printed, at most 2,000 characters.
-    pub tail: String,
-    /// When it began.
-    pub started_at: Moment,
-    /// When it ended.
-    pub ended_at: Moment,
-}
-
-impl RunEnd {
-    /// Whether it passed.
-    #[must_use]
-    pub fn passed(&self) -> bool {
-        self.exit_code == Some(0)
-            && self.exceeded_seconds.is_none()
-            && self.overrun.is_none()
-            && self.report_problem.is_none()
-            && self.totals.is_none_or(|totals| totals.failed == 0 && totals.tests > 0)
-    }
-}
-
-/// Why a run was ended from outside, other than by its time limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Overrun {
-    /// It had more processes and threads than it may.
-    Processes {
-        /// How many it may have.
-        most: u64,
-    },
-    /// It used more memory than it may.
-    Memory {
-        /// How much it may use.
-        mib: u64,
-    },
-    /// Its home held more than it may.
-    Disk {
-        /// How much it may hold.
-        mib: u64,
-    },
-    /// While it ran the worker's disk became nearly full.
-    DiskFull {
-        /// How much has to stay free.
-        mib: u64,
-    },
-    /// Something ended the process that supervised it.
-    Unsupervised,
-}
-
-/// What the reports of a run count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
-    /// All tests, also those that failed or were skipped.
-    pub tests: u64,
-    /// Tests that failed or broke.
-    pub failed: u64,
-    /// Tests that were skipped.
-    pub skipped: u64,
-}
-
-/// A test that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedTest {
-    /// Its name, with its class or file as the report tells it.
-    pub name: String,
-    /// Why it failed, in the report's words: the first line, at most 300 characters.
-    pub message: String,
-}
-
-/// The archive that a run leaves: reports, log and certificate, as a zip file.
+/// The archive that a run leaves: page, reports, log and certificate, as a zip file.
 #[derive(Debug)]
 pub struct Bundle {
     /// The directory that holds it and vanishes with it.
     pub home: TempDir,
     /// The zip file.
     pub file: PathBuf,
+    /// The page about the run that is in the zip file too, where it has just been made.
+    pub page: Option<PathBuf>,
 }
 
 /// Records of runs, readable by every worker.
@@ -211,10 +137,11 @@ pub trait RunRecords: Send + Sync {
     /// Writes the run's record.
     async fn write(&self, stage: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault>;
 
-    /// Stores the zip file that the run leaves.
+    /// Stores the zip file that the run leaves, and its page beside it.
     async fn write_bundle(&self, stage: &StageName, run: &RunId, bundle: &Bundle) -> Result<(), Fault>;
 
-    /// Where the zip file is that the run leaves, for a person to find it: an `s3://` address.
+    /// Where what the run leaves is, for a person to find it: an `s3://` address that ends with a slash. The page is
+    /// `report.html` there, the zip file `bundle.zip`.
     fn place(&self, stage: &StageName, run: &RunId) -> String;
 
     /// The zip file that the run left, if it left one.

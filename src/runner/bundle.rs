@@ -1,4 +1,4 @@
-//! The archive that a run leaves: its log, its certificate and its reports.
+//! The archive that a run leaves: its page, its log, its certificate and its reports.
 
 use std::fs;
 use std::io;
@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use super::page::Page;
+use super::reports::Findings;
 use super::secrets::Secrets;
 use crate::archive::pack;
-use crate::ports::{Bundle, RunEnd};
+use crate::ports::{BuildEnd, Bundle, RunEnd};
 use crate::release::{Moment, RunId};
 
 /// What will be the bundle. It lies beside the run's home, not in it, so that the command does not find it.
@@ -19,9 +21,9 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// An empty one on the same disk as `beside`.
-    pub(super) fn new(beside: &Path) -> io::Result<Self> {
-        let home = match beside.parent() {
+    /// An empty one in this directory, or where temporary files are.
+    pub(super) fn new(within: Option<&Path>) -> io::Result<Self> {
+        let home = match within {
             Some(parent) => TempDir::with_prefix_in("bundle-", parent)?,
             None => TempDir::with_prefix("bundle-")?,
         };
@@ -39,28 +41,54 @@ impl Draft {
         self.content().join("log.txt")
     }
 
-    /// Adds the certificate and the report files, given relative to `work`, without the secrets, and packs everything.
-    /// Blocks.
-    pub(super) fn finish(
-        self,
-        certificate: &Map<String, Value>,
-        (work, reports): (&Path, &[PathBuf]),
-        secrets: &Secrets,
-    ) -> io::Result<Bundle> {
+    /// Adds the rest, without the secrets, and packs everything. Blocks.
+    pub(super) fn finish(self, left: &Left, secrets: &Secrets) -> io::Result<Bundle> {
         let content = self.content();
-        let text = serde_json::to_string_pretty(certificate)?;
+        let text = serde_json::to_string_pretty(&left.certificate)?;
         fs::write(content.join("certificate.json"), text + "\n")?;
-        for report in reports {
+        let page = content.join("report.html");
+        fs::write(&page, &left.page)?;
+        for report in &left.reports {
             let copy = content.join("reports").join(report);
             if let Some(parent) = copy.parent() {
                 fs::create_dir_all(parent)?;
             }
-            fs::write(copy, secrets.hide(&fs::read(work.join(report))?))?;
+            fs::write(copy, secrets.hide(&fs::read(left.work.join(report))?))?;
         }
         let file = self.home.path().join("bundle.zip");
         pack(&content, &file)?;
-        Ok(Bundle { home: self.home, file })
+        Ok(Bundle { home: self.home, file, page: Some(page) })
     }
+}
+
+/// What a build leaves. Its phases stand for its log, which is not here; where that is, is told.
+pub(super) fn of_build(run: &RunId, certificate: Map<String, Value>, end: &RunEnd) -> io::Result<Bundle> {
+    let none = Secrets::new(std::iter::empty()).map_err(io::Error::other)?;
+    let draft = Draft::new(None)?;
+    let log = end.build.as_deref().map(told).unwrap_or_default();
+    fs::write(draft.log(), &log)?;
+    let certificate = self::certificate(certificate, run, end);
+    let findings = Findings::of_build(end);
+    let page = Page::new((&certificate, end), &findings, &log).html();
+    draft.finish(&Left { certificate, page, reports: Vec::new(), work: PathBuf::new() }, &none)
+}
+
+fn told(build: &BuildEnd) -> String {
+    let log = build.log.iter().map(|log| format!("Its log: {log}"));
+    let lines = [format!("Build {}: {}", build.build, build.status)].into_iter();
+    let lines: Vec<String> = lines.chain(build.phases.iter().cloned()).chain(log).collect();
+    lines.join("\n") + "\n"
+}
+
+/// What a run leaves beside its log.
+pub(super) struct Left {
+    pub(super) certificate: Map<String, Value>,
+    /// The page about it, without secrets.
+    pub(super) page: String,
+    /// Its report files, relative to `work`.
+    pub(super) reports: Vec<PathBuf>,
+    /// Where it ran.
+    pub(super) work: PathBuf,
 }
 
 /// `tested` with what came of it.

@@ -14,9 +14,9 @@ pub fn junit(bytes: &[u8]) {
             assert_eq!(report.failed.len() as u64, report.totals.failed.min(junit::MOST_FAILED_TESTS as u64));
             assert!(report.totals.failed + report.totals.skipped <= report.totals.tests);
             for test in &report.failed {
-                fits_into_a_line(&test.name);
-                fits_into_a_line(&test.message);
-                assert!(!test.message.is_empty());
+                fits_into_a_line(&test.told.name);
+                fits_into_a_line(&test.told.message);
+                assert!(!test.told.message.is_empty());
             }
         }
         Err(why) => {

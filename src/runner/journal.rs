@@ -28,7 +28,7 @@ pub(super) struct Journal {
 impl Journal {
     /// The record of a run with this beat.
     fn record(&self, beat: u64, status: RunStatus) -> RunRecord {
-        RunRecord { worker: self.worker.clone(), beat, status }
+        RunRecord { worker: self.worker.clone(), beat, status, build: None }
     }
 
     fn running(&self, beat: u64) -> RunRecord {

@@ -1,9 +1,16 @@
 //! One JUnit XML report.
 //!
-//! There is no standard, only dialects (pytest, Jest, Surefire, Go, nextest). They agree on test cases with a name and
-//! perhaps a `failure`, `error` or `skipped` in them. So only these are read: the counts that suites give in their
-//! attributes are as often wrong as right. The report is read event by event, never by recursion: whoever writes it
-//! must not be able to exhaust our stack.
+//! There is no standard, only dialects (pytest, Jest, Surefire, Go, nextest, Jasmine, node:test). They agree on test cases
+//! with a name and perhaps a `failure`, `error` or `skipped` in them. So only these are read: the counts that suites give
+//! in their attributes are as often wrong as right. The report is read event by event, never by recursion: whoever writes
+//! it must not be able to exhaust our stack.
+//!
+//! Tests that were run again: Surefire and nextest put a `flakyFailure` into the one case of a test that passed in the
+//! end. Go's gotestsum writes a case for each try, so a test that failed and passed stands there twice, and only the
+//! command's exit code tells that it counts as passed.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesRef, BytesStart, Event};
@@ -21,13 +28,39 @@ pub(super) const MOST_FAILED_TESTS: usize = 50;
 /// The most characters of a complaint about the report's form.
 const MOST_COMPLAINT: usize = 200;
 
+/// The most bytes that are kept of what a failed test tells and prints: several screens.
+const MOST_OUTPUT: usize = 8_000;
+
+/// Of the tests that took longest, so many are shown.
+const MOST_SLOW_TESTS: usize = 10;
+
+/// Of so many tests it is remembered whether they passed: more are in no report of a framework that writes each try.
+const MOST_REMEMBERED: usize = 100_000;
+
 /// What a report tells.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     /// Its counts.
     pub(super) totals: Totals,
     /// The tests that failed, the first few.
-    pub(super) failed: Vec<FailedTest>,
+    pub(super) failed: Vec<Failed>,
+    /// The tests that took longest, as far as it tells.
+    pub(super) slowest: Slowest,
+    /// How many of the cases that failed are of tests that passed, too, and how many tests these are.
+    pub(super) tries: (u64, u64),
+}
+
+/// A test that failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// In a line.
+    pub(super) told: FailedTest,
+    /// Its whole name, in little room.
+    test: u64,
+    /// All that it told and printed, cut.
+    pub(super) output: String,
+    /// A test of this name has passed, too.
+    pub(super) passed_too: bool,
 }
 
 /// Reads a report, or says why it is none: a half sentence for "report a.xml cannot be read: …".
@@ -70,6 +103,44 @@ struct Reading {
     /// How many elements are open.
     depth: usize,
     case: Option<Case>,
+    passed: Remembered,
+    failed: Remembered,
+}
+
+/// Tests by name, in little room.
+#[derive(Debug, Default)]
+struct Remembered(HashMap<u64, u64>);
+
+impl Remembered {
+    fn note(&mut self, name: &str) {
+        if self.0.len() < MOST_REMEMBERED {
+            *self.0.entry(hash(name)).or_default() += 1;
+        }
+    }
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The tests that took longest, with their seconds, the longest first.
+#[derive(Debug, Default)]
+pub(super) struct Slowest(pub(super) Vec<(String, f64)>);
+
+impl Slowest {
+    fn note(&mut self, case: &Case, seconds: f64) {
+        if self.0.len() < MOST_SLOW_TESTS || self.0.last().is_some_and(|last| last.1 < seconds) {
+            self.add(Self(vec![(case.short_name(), seconds)]));
+        }
+    }
+
+    pub(super) fn add(&mut self, others: Self) {
+        self.0.extend(others.0);
+        self.0.sort_by(|one, other| other.1.total_cmp(&one.1));
+        self.0.truncate(MOST_SLOW_TESTS);
+    }
 }
 
 /// A test case that is being read.
@@ -78,15 +149,20 @@ struct Case {
     /// How many elements were open around it.
     depth: usize,
     name: String,
+    seconds: Option<f64>,
     failure: Option<FailureText>,
     skipped: bool,
+    flaky: bool,
+    /// What the test printed, while one of those elements is open.
+    printed: String,
+    prints: bool,
 }
 
 #[derive(Debug)]
 struct FailureText {
     message: String,
     kind: String,
-    /// Collected while its element is open, and only until it holds a line.
+    /// Collected while its element is open.
     body: String,
     open: bool,
 }
@@ -114,6 +190,8 @@ impl Reading {
                 case.failure = Some(FailureText::opened(tag)?);
             }
             "skipped" => case.skipped = true,
+            "flakyFailure" | "flakyError" => case.flaky = true,
+            "system-out" | "system-err" => case.prints = true,
             _ => {}
         }
         Ok(())
@@ -122,7 +200,7 @@ impl Reading {
     fn close(&mut self) {
         if let Some(case) = &mut self.case {
             if self.depth == case.depth + 1 {
-                case.close_failure();
+                case.close_texts();
             }
             if self.depth == case.depth {
                 self.count();
@@ -132,35 +210,59 @@ impl Reading {
     }
 
     fn text(&mut self, text: &str) {
-        let failure = self.case.as_mut().and_then(|case| case.failure.as_mut());
-        if let Some(failure) = failure.filter(|failure| failure.open) {
-            failure.collect(text);
+        let Some(case) = &mut self.case else {
+            return;
+        };
+        match &mut case.failure {
+            Some(failure) if failure.open => collect(&mut failure.body, text),
+            _ if case.prints => collect(&mut case.printed, text),
+            _ => {}
         }
     }
 
     fn count(&mut self) {
-        let Some(case) = self.case.take() else {
+        let Some(mut case) = self.case.take() else {
             return;
         };
         self.report.totals.tests += 1;
-        if let Some(failure) = case.failure {
+        if let Some(seconds) = case.seconds {
+            self.report.slowest.note(&case, seconds);
+        }
+        if let Some(failure) = case.failure.take() {
             self.report.totals.failed += 1;
+            self.failed.note(&case.name);
             if self.report.failed.len() < MOST_FAILED_TESTS {
-                self.report.failed.push(FailedTest { name: case.name, message: failure.told() });
+                self.report.failed.push(case.failed(&failure));
             }
         } else if case.skipped {
             self.report.totals.skipped += 1;
+        } else {
+            self.report.totals.flaky += u64::from(case.flaky);
+            self.passed.note(&case.name);
         }
     }
 
-    fn finish(self) -> Result<Report, String> {
+    fn finish(mut self) -> Result<Report, String> {
         if !self.seen_root {
             return Err("it is not JUnit XML: there is no <testsuites> or <testsuite>".into());
         }
         if self.depth > 0 {
             return Err("it ends in the middle".into());
         }
+        let Self { report, passed, failed, .. } = &mut self;
+        let tried = failed.0.iter().filter(|(test, _)| passed.0.contains_key(test)).map(|(_, tries)| *tries);
+        report.tries = tried.fold((0, 0), |(tries, tests), more| (tries + more, tests + 1));
+        for failed in &mut report.failed {
+            failed.passed_too = passed.0.contains_key(&failed.test);
+        }
         Ok(self.report)
+    }
+}
+
+impl Failed {
+    /// One of which nothing more is known.
+    pub(super) fn told(told: FailedTest) -> Self {
+        Self { test: hash(&told.name), told, output: String::new(), passed_too: false }
     }
 }
 
@@ -171,21 +273,54 @@ impl Case {
             class if class.is_empty() => attribute(tag, "file")?,
             class => class,
         };
-        // Jest's names already begin with what it gives as the class.
-        let full = if class.is_empty() || name.starts_with(&class) { name } else { format!("{class}::{name}") };
+        // Jest's names already begin with what it gives as the class; node:test gives the same class to all.
+        let tells_nothing = class.is_empty() || class == "test" || name.starts_with(&class);
+        let full = if tells_nothing { name } else { format!("{class}::{name}") };
         Ok(Self {
             depth,
-            name: start_of(first_line(&readable(full.as_bytes())), MOST_MESSAGE),
+            name: full,
+            seconds: seconds(&attribute(tag, "time")?),
             failure: None,
             skipped: false,
+            flaky: false,
+            printed: String::new(),
+            prints: false,
         })
     }
 
-    fn close_failure(&mut self) {
+    fn short_name(&self) -> String {
+        start_of(first_line(&readable(self.name.as_bytes())), MOST_MESSAGE)
+    }
+
+    fn close_texts(&mut self) {
+        self.prints = false;
         if let Some(failure) = &mut self.failure {
             failure.open = false;
         }
     }
+
+    fn failed(&self, failure: &FailureText) -> Failed {
+        let told = FailedTest { name: self.short_name(), message: failure.told() };
+        let printed = match self.printed.trim() {
+            "" => String::new(),
+            printed => format!("It printed:\n{printed}"),
+        };
+        let output = [failure.whole(), printed].join("\n\n");
+        let output = readable(output.trim_end().as_bytes());
+        Failed { told, test: hash(&self.name), output, passed_too: false }
+    }
+}
+
+/// Surefire writes thousands with a comma.
+fn seconds(told: &str) -> Option<f64> {
+    let seconds: f64 = told.replace(',', "").parse().ok()?;
+    (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
+}
+
+/// Text comes in pieces, split at every `&lt;`.
+fn collect(into: &mut String, text: &str) {
+    let room = MOST_OUTPUT.saturating_sub(into.len());
+    into.push_str(&text[..text.floor_char_boundary(room)]);
 }
 
 impl FailureText {
@@ -193,11 +328,12 @@ impl FailureText {
         Ok(Self { message: attribute(tag, "message")?, kind: attribute(tag, "type")?, body: String::new(), open: true })
     }
 
-    fn collect(&mut self, text: &str) {
-        // Text comes in pieces, split at every `&lt;`: collect until a line is complete.
-        let complete = self.body.trim_start().contains('\n');
-        if !complete && self.body.len() < 16 * MOST_MESSAGE {
-            self.body.push_str(text);
+    /// Message and body; most frameworks repeat the message in the body.
+    fn whole(&self) -> String {
+        let (message, body) = (self.message.trim(), self.body.trim_matches(['\n', '\r']).trim_end());
+        match body.contains(message) {
+            true => body.to_owned(),
+            false => format!("{}\n{body}", &message[..message.floor_char_boundary(MOST_OUTPUT)]),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Test commands as processes on this machine.
 //!
 //! Read in this order: this file (the port), `supervise` (one run from start to end), `group` (its processes, by the
-//! pipe to their `supervisor`, which is a process of its own), `output` (what it prints), `secrets` (what is hidden of
-//! that), `journal` (what is recorded of it), `reports` and `junit` (what its reports tell), `bundle` (what it leaves).
+//! pipe to their `supervisor`, which is a process of its own), `output` (what it prints), `tally` (how far it is), `secrets` (what is hidden of
+//! that), `journal` (what is recorded of it), `reports` and `junit` (what its reports tell), `page` (the same for a
+//! browser), `bundle` (what it leaves).
 //! `running` is the list of runs, `supervisors` that of their supervisors, `home` clears up.
 
 mod bundle;
@@ -14,12 +15,14 @@ mod journal;
 mod junit;
 mod order;
 mod output;
+mod page;
 mod reports;
 mod running;
 mod secrets;
 mod supervise;
 mod supervisor;
 mod supervisors;
+mod tally;
 mod text;
 mod tree;
 
@@ -35,6 +38,8 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::task::spawn_blocking;
 use tracing::error;
 
 use self::journal::Journal;
@@ -43,7 +48,7 @@ use self::supervise::Supervised;
 pub use self::supervisor::{become_command, enforced, supervise};
 pub use self::supervisors::{is_root, shield};
 use crate::clock::Clock;
-use crate::ports::{Fault, Here, RunRecords, RunSpec, RunStatus, Start, TestRuns};
+use crate::ports::{Bundle, Fault, Here, RunEnd, RunRecords, RunSpec, RunStatus, Start, TestRuns};
 use crate::release::RunId;
 
 /// What the operator decides about test commands.
@@ -221,6 +226,13 @@ impl TestRuns for CommandRunner {
         if let Some(watched) = self.running.find(run) {
             stopped(watched).await;
         }
+    }
+
+    async fn pack(&self, run: &RunId, certificate: Map<String, Value>, end: &RunEnd) -> Result<Bundle, Fault> {
+        let (run, end) = (run.clone(), end.clone());
+        let packed = spawn_blocking(move || bundle::of_build(&run, certificate, &end)).await;
+        let packed = packed.unwrap_or_else(|error| Err(error.into()));
+        packed.map_err(|error| Fault::Unavailable { doing: "pack what a run leaves".into(), detail: error.to_string() })
     }
 
     async fn stop_all(&self) {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::secrets::Stream;
+use super::tally::Tally;
 use super::text::{end_of, last_line, readable, start_of};
 
 /// The most characters of what is kept of the end, as `RunEnd::tail` promises.
@@ -27,26 +28,38 @@ const KEPT_BYTES: usize = 16 << 10;
 /// How much is read at a time: a Linux pipe holds this much.
 const CHUNK: usize = 64 << 10;
 
-/// The end of what a run has printed so far.
+/// The end of what a run has printed so far, and what all of it tells.
 #[derive(Debug, Default)]
-pub(super) struct Printed(Mutex<VecDeque<u8>>);
+pub(super) struct Printed(Mutex<So>);
+
+#[derive(Debug, Default)]
+struct So {
+    end: VecDeque<u8>,
+    tally: Tally,
+}
 
 impl Printed {
     fn add(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend(&bytes[bytes.len().saturating_sub(KEPT_BYTES)..]);
-        let too_many = kept.len().saturating_sub(KEPT_BYTES);
-        kept.drain(..too_many);
+        let mut so = self.lock();
+        so.tally.add(bytes);
+        so.end.extend(&bytes[bytes.len().saturating_sub(KEPT_BYTES)..]);
+        let too_many = so.end.len().saturating_sub(KEPT_BYTES);
+        so.end.drain(..too_many);
     }
 
-    fn text(&self) -> String {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        readable(kept.make_contiguous())
+    /// All that is kept of the end.
+    pub(super) fn text(&self) -> String {
+        readable(self.lock().end.make_contiguous())
     }
 
-    /// The last line.
+    /// How many tests have passed, where that was told; else the last line.
     pub(super) fn progress(&self) -> String {
-        start_of(last_line(&self.text()), MOST_PROGRESS)
+        let counted = self.lock().tally.told();
+        counted.unwrap_or_else(|| start_of(last_line(&self.text()), MOST_PROGRESS))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, So> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last lines.

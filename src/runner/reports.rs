@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use glob::{MatchOptions, Pattern};
 
-use super::junit::{self, MOST_FAILED_TESTS};
+use super::junit::{self, Failed, MOST_FAILED_TESTS, Slowest};
 use super::secrets::Secrets;
-use crate::ports::{FailedTest, Totals};
+use crate::ports::{FailedTest, RunEnd, Totals};
 
 /// Larger than any report of honest test cases; what is in it is held in memory while it is read.
 const MOST_REPORT_BYTES: u64 = 16 << 20;
@@ -38,11 +38,15 @@ pub(super) struct Findings {
     /// What they count.
     pub(super) totals: Totals,
     /// The tests that failed, the first few.
-    pub(super) failed_tests: Vec<FailedTest>,
+    pub(super) failed: Vec<Failed>,
+    /// The tests that took longest.
+    pub(super) slowest: Slowest,
     /// Why they cannot be relied on.
     pub(super) problem: Option<String>,
     /// The files, relative to where the command ran.
     pub(super) files: Vec<PathBuf>,
+    /// What the command says of itself.
+    pub(super) ended_well: bool,
 }
 
 /// What is there before the run. A bad glob finds nothing here and is told when the run has ended.
@@ -56,9 +60,15 @@ pub(super) fn before(work: &Path, pattern: &str) -> Before {
     before
 }
 
-/// Reads every report that matches `pattern` in `work` and that the run wrote, without the secrets.
-pub(super) fn read_all((work, pattern): (&Path, &str), before: &Before, secrets: &Secrets) -> Findings {
-    let mut findings = Findings::default();
+/// Reads every report that matches `pattern` in `work` and that the run wrote, without the secrets. If the command says
+/// that it has ended well, a test that failed and then passed was run again.
+pub(super) fn read_all(
+    (work, pattern): (&Path, &str),
+    before: &Before,
+    secrets: &Secrets,
+    ended_well: bool,
+) -> Findings {
+    let mut findings = Findings { ended_well, ..Findings::default() };
     let paths = match matching(work, pattern) {
         Ok(paths) => paths,
         Err(why) => {
@@ -93,6 +103,16 @@ pub(super) fn read_all((work, pattern): (&Path, &str), before: &Before, secrets:
 }
 
 impl Findings {
+    /// What is known of the reports of a build, which CodeBuild has read.
+    pub(super) fn of_build(end: &RunEnd) -> Self {
+        Self { failed: end.failed_tests.iter().cloned().map(Failed::told).collect(), ..Self::default() }
+    }
+
+    /// The tests that failed, each in a line.
+    pub(super) fn failed_tests(&self) -> Vec<FailedTest> {
+        self.failed.iter().map(|failed| failed.told.clone()).collect()
+    }
+
     fn read(&mut self, work: &Path, path: &Path, secrets: &Secrets) {
         let report = match fs::read(path) {
             // Before it is read, because a name or a message that is cut would hold half a secret.
@@ -108,12 +128,17 @@ impl Findings {
         }
     }
 
-    fn add(&mut self, report: junit::Report) {
+    fn add(&mut self, mut report: junit::Report) {
+        if self.ended_well {
+            settle_tries(&mut report);
+        }
         self.totals.tests += report.totals.tests;
         self.totals.failed += report.totals.failed;
         self.totals.skipped += report.totals.skipped;
-        let room = MOST_FAILED_TESTS.saturating_sub(self.failed_tests.len());
-        self.failed_tests.extend(report.failed.into_iter().take(room));
+        self.totals.flaky += report.totals.flaky;
+        let room = MOST_FAILED_TESTS.saturating_sub(self.failed.len());
+        self.failed.extend(report.failed.into_iter().take(room));
+        self.slowest.add(report.slowest);
     }
 
     /// The first problem is told: the others mostly have the same cause.
@@ -145,6 +170,15 @@ fn told(bytes: &[u8]) -> Result<junit::Report, String> {
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     junit::read(&String::from_utf8_lossy(bytes))
+}
+
+/// Counts a test that failed and then passed once, as flaky.
+fn settle_tries(report: &mut junit::Report) {
+    let (tries, tests) = report.tries;
+    report.failed.retain(|failed| !failed.passed_too);
+    report.totals.tests -= tries;
+    report.totals.failed -= tries;
+    report.totals.flaky += tests;
 }
 
 enum Admitted {

@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Settings;
-use super::bundle::{Draft, certificate};
+use super::bundle::{Draft, Left, certificate};
 use super::group::Group;
 use super::home::clear;
 use super::journal::Journal;
 use super::order::Ended;
 use super::output::Capture;
+use super::page::Page;
 use super::reports::{self, Before, Findings};
 use super::running::Slot;
 use super::secrets::Secrets;
@@ -132,13 +133,14 @@ impl Supervised {
 
     /// Reads the reports and stores what the run leaves.
     async fn wind_up(self, over: Over) -> (RunStatus, Remains) {
-        let findings = self.findings().await;
+        let findings = self.findings(over.ended.code == Some(0)).await;
         let end = self.end(&over, findings.as_ref());
-        let files = findings.map(|findings| findings.files).unwrap_or_default();
+        let findings = findings.unwrap_or_default();
         let Self { mut spec, journal, draft, secrets, slot, .. } = self;
         let tested = certificate(std::mem::take(&mut spec.certificate), &slot.run, &end);
-        let work = spec.work.clone();
-        match spawn_blocking(move || draft.finish(&tested, (&work, &files), &secrets)).await {
+        let (work, page) = (spec.work.clone(), Page::new((&tested, &end), &findings, &slot.printed.text()).html());
+        let left = Left { certificate: tested, page, reports: findings.files, work };
+        match spawn_blocking(move || draft.finish(&left, &secrets)).await {
             Ok(Ok(bundle)) => journal.store(&bundle).await,
             Ok(Err(error)) => warn!(run = %slot.run, %error, "a test run's bundle was not packed"),
             Err(error) => warn!(run = %slot.run, %error, "a test run's bundle was not packed"),
@@ -150,11 +152,11 @@ impl Supervised {
         Remains { spec: self.spec, slot: self.slot }
     }
 
-    async fn findings(&self) -> Option<Findings> {
+    async fn findings(&self, ended_well: bool) -> Option<Findings> {
         let pattern = self.spec.reports.clone()?;
         let (work, before, secrets) = (self.spec.work.clone(), self.before.clone(), self.secrets.clone());
-        let read = spawn_blocking(move || reports::read_all((&work, &pattern), &before, &secrets)).await;
-        Some(read.unwrap_or_else(|error| Findings {
+        let read = spawn_blocking(move || reports::read_all((&work, &pattern), &before, &secrets, ended_well));
+        Some(read.await.unwrap_or_else(|error| Findings {
             problem: Some(format!("the reports could not be read: {error}")),
             ..Findings::default()
         }))
@@ -168,11 +170,12 @@ impl Supervised {
             exceeded_seconds: exceeded,
             overrun: over.ended.overrun,
             totals: findings.map(|findings| findings.totals),
-            failed_tests: findings.map_or_else(Vec::new, |f| f.failed_tests.clone()),
+            failed_tests: findings.map_or_else(Vec::new, Findings::failed_tests),
             report_problem: findings.and_then(|findings| findings.problem.clone()),
             tail: self.slot.printed.tail(),
             started_at: self.started_at,
             ended_at: moment(self.journal.clock.now()),
+            build: None,
         }
     }
 }
@@ -199,7 +202,7 @@ async fn start_command(
     slot: &Slot,
     secrets: &Secrets,
 ) -> io::Result<(Group, Capture, Draft)> {
-    let draft = Draft::new(spec.home.path())?;
+    let draft = Draft::new(spec.home.path().parent())?;
     let (group, pipe) = Group::start(spec, settings).await?;
     let log = (draft.log(), settings.pace.log_bytes);
     let capture = Capture::start(pipe, log, Arc::clone(&slot.printed), secrets.stream())?;

@@ -7,6 +7,7 @@
 mod bad_input;
 mod boto3;
 mod browser;
+mod builds;
 mod codepipeline;
 mod console;
 mod contract;

@@ -7,6 +7,7 @@
 
 pub(crate) mod account;
 pub(crate) mod artifacts;
+pub(crate) mod builds;
 pub(crate) mod clock;
 pub(crate) mod freezing;
 pub(crate) mod jobs;
@@ -58,6 +59,7 @@ pub(crate) struct Memory {
     pub(crate) script: Arc<runs::Script>,
     pub(crate) records: Arc<records::MemoryRecords>,
     pub(crate) roles: Arc<roles::MemoryRoles>,
+    pub(crate) builds: Arc<builds::MemoryBuilds>,
     pub(crate) dice: Arc<Dice>,
     machines: Mutex<BTreeMap<&'static str, Arc<runs::Machine>>>,
     sweeper: Sweeper,
@@ -83,6 +85,7 @@ impl Memory {
             script: Arc::default(),
             records: Arc::new(records::MemoryRecords::new(Arc::clone(&line))),
             roles: Arc::new(roles::MemoryRoles::new(Arc::clone(&line))),
+            builds: Arc::new(builds::MemoryBuilds::new(Arc::clone(&line), clock.clone())),
             dice: Arc::new(Dice::seeded(seed)),
             machines: Mutex::default(),
             sweeper: Sweeper::new(GRACE),
@@ -118,6 +121,7 @@ impl Memory {
             stacks: self.stacks.clone(),
             artifacts: self.artifacts.clone(),
             test_runs: self.machine(machine),
+            builds: self.builds.clone(),
             run_records: self.records.clone(),
             test_roles: self.roles.clone(),
             clock: self.clock.clone(),

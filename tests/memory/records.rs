@@ -43,10 +43,11 @@ impl MemoryRecords {
 
     /// Writes the record, whatever the line does.
     pub(crate) fn note(&self, run: &RunId, beat: u64, status: RunStatus) {
-        let worker = "memory".to_owned();
-        let record = RunRecord { worker, beat, status };
-        let mut stored = self.stored.lock().unwrap();
-        stored.records.insert(run.clone(), record);
+        self.keep(run, RunRecord { worker: "memory".to_owned(), beat, status, build: None });
+    }
+
+    fn keep(&self, run: &RunId, record: RunRecord) {
+        self.stored.lock().unwrap().records.insert(run.clone(), record);
     }
 
     /// The run leaves its bundle.
@@ -67,7 +68,7 @@ impl RunRecords for MemoryRecords {
         let effect = || {
             let absent = self.record(run).is_none();
             if absent {
-                self.note(run, record.beat, record.status.clone());
+                self.keep(run, record.clone());
             }
             Ok(absent)
         };
@@ -76,7 +77,7 @@ impl RunRecords for MemoryRecords {
 
     async fn write(&self, _: &StageName, run: &RunId, record: &RunRecord) -> Result<(), Fault> {
         let effect = || {
-            self.note(run, record.beat, record.status.clone());
+            self.keep(run, record.clone());
             Ok(())
         };
         self.line.call(format!("records.write {run}"), effect).await
@@ -93,7 +94,7 @@ impl RunRecords for MemoryRecords {
     }
 
     fn place(&self, stage: &StageName, run: &RunId) -> String {
-        format!("s3://memory/runs/{stage}/{run}.zip")
+        format!("s3://memory/runs/{stage}/{run}/")
     }
 
     async fn read_bundle(&self, _: &StageName, run: &RunId) -> Result<Option<Bundle>, Fault> {
@@ -103,7 +104,7 @@ impl RunRecords for MemoryRecords {
                 let home = tempfile::tempdir().expect("a temporary directory");
                 let file = home.path().join("bundle.zip");
                 std::fs::write(&file, bytes).expect("the bundle can be written");
-                Bundle { home, file }
+                Bundle { home, file, page: None }
             }))
         };
         self.line.call(format!("records.read_bundle {run}"), effect).await

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bluestage::clock::Clock;
-use bluestage::ports::{FailedTest, Fault, Here, RunEnd, RunSpec, RunStatus, Start, TestRuns, Totals};
+use bluestage::ports::{Bundle, FailedTest, Fault, Here, RunEnd, RunSpec, RunStatus, Start, TestRuns, Totals};
 use bluestage::release::RunId;
 use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -34,7 +35,7 @@ impl Command {
 
     /// One of its three tests fails.
     pub(crate) fn fails(test: &str, message: &str) -> Self {
-        let totals = Totals { tests: 3, failed: 1, skipped: 0 };
+        let totals = Totals { tests: 3, failed: 1, skipped: 0, flaky: 0 };
         let mut end = ended(Some(1), totals);
         end.failed_tests.push(FailedTest { name: test.to_owned(), message: message.to_owned() });
         Self { beats: 0, end: Some(end) }
@@ -64,6 +65,7 @@ fn ended(exit_code: Option<i32>, totals: Totals) -> RunEnd {
         tail: String::new(),
         started_at: 0,
         ended_at: 0,
+        build: None,
     }
 }
 
@@ -75,8 +77,8 @@ pub(crate) struct Given {
     pub(crate) environment: BTreeMap<String, String>,
     /// The variables whose values are hidden in what is kept of the run.
     pub(crate) secrets: BTreeMap<String, String>,
-    pub(crate) view: serde_json::Value,
-    pub(crate) certificate: serde_json::Value,
+    pub(crate) view: Value,
+    pub(crate) certificate: Value,
     pub(crate) time_limit: Duration,
     /// The files in the directory in which the command ran.
     pub(crate) files: Vec<String>,
@@ -279,6 +281,16 @@ impl TestRuns for Machine {
 
     async fn stop(&self, run: &RunId) {
         self.end(run);
+    }
+
+    async fn pack(&self, run: &RunId, certificate: Map<String, Value>, _: &RunEnd) -> Result<Bundle, Fault> {
+        let effect = || {
+            let home = tempfile::tempdir().expect("a temporary directory");
+            let file = home.path().join("bundle.zip");
+            std::fs::write(&file, Value::Object(certificate).to_string()).expect("the bundle can be written");
+            Ok(Bundle { home, file, page: None })
+        };
+        self.line.call(format!("test_runs.pack {run}"), effect).await
     }
 
     async fn stop_all(&self) {

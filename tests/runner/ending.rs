@@ -50,7 +50,7 @@ async fn a_failed_test_fails_the_run_although_the_command_succeeds() {
     spec.reports = Some("a.xml".into());
     let end = bench.run(spec).await;
     assert!(!end.passed());
-    let totals = Totals { tests: 1, failed: 1, skipped: 0 };
+    let totals = Totals { tests: 1, failed: 1, skipped: 0, flaky: 0 };
     assert_eq!((end.exit_code, end.totals), (Some(0), Some(totals)));
     assert_eq!(end.failed_tests[0].name, "a");
     assert_eq!(end.failed_tests[0].message, "no");

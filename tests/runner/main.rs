@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test says that something is wrong by panicking")]
 
 mod ending;
+mod frameworks;
 mod hostile;
 mod limits;
+mod page;
 mod recording;
 mod secrets;
 mod surroundings;
@@ -87,7 +89,7 @@ impl RunRecords for Memory {
     }
 
     fn place(&self, _: &StageName, run: &RunId) -> String {
-        format!("memory://{run}")
+        format!("memory://{run}/")
     }
 
     async fn read_bundle(&self, _: &StageName, _: &RunId) -> Result<Option<Bundle>, Fault> {
@@ -158,7 +160,11 @@ impl Bench {
     }
 
     async fn end_of(&self, run: &RunId) -> RunEnd {
-        assert_eq!(self.runner.wait(run, LONG).await, Here::No);
+        self.end_within(run, LONG).await
+    }
+
+    async fn end_within(&self, run: &RunId, patience: Duration) -> RunEnd {
+        assert_eq!(self.runner.wait(run, patience).await, Here::No);
         match self.memory.of(run).pop().unwrap().status {
             RunStatus::Ended(end) => end,
             other => panic!("it has not ended: {other:?}"),
@@ -243,6 +249,13 @@ fn is_alive(pid: u32) -> bool {
     // A process that nobody has buried yet (Z) does not run any more.
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim().starts_with('Z'))
+}
+
+/// The directory on the `PATH` in which the program is.
+#[expect(clippy::disallowed_methods, reason = "which tools this machine has is no setting of ours")]
+fn on_the_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).find(|directory| directory.join(program).is_file())
 }
 
 fn read(directory: &Path, name: &str) -> String {

@@ -7,6 +7,7 @@
 #[path = "../memory/mod.rs"]
 mod memory;
 
+mod builds;
 mod crashes;
 mod cut_actions;
 mod cuts;

@@ -14,6 +14,7 @@
     reason = "shared by several binaries, of which none uses all; tests may look at the real clock"
 )]
 
+pub mod codebuild;
 mod declaration;
 mod granted;
 mod launch;
@@ -62,6 +63,8 @@ pub struct Options {
     pub local_flags: Vec<String>,
     /// Further flags of each worker.
     pub worker_flags: Vec<String>,
+    /// What else is in the environment of each worker.
+    pub worker_environment: Vec<(String, String)>,
 }
 
 /// Where the services are reached: at themselves, or through a proxy.
@@ -153,6 +156,7 @@ impl World {
         let name = format!("worker-{number}");
         let mut environment = endpoints.environment();
         Granted::put(self.granted.as_ref(), &mut environment);
+        environment.extend(self.options.worker_environment.iter().cloned());
         Process::start(&name, command, self.home.path(), &environment)
     }
 

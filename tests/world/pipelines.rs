@@ -81,6 +81,12 @@ impl PipelineOptions {
         self
     }
 
+    #[must_use]
+    pub fn without_test(mut self, name: &str) -> Self {
+        self.test.get_or_insert_default().remove(name);
+        self
+    }
+
     /// In the mode in which a newer execution overtakes one that waits.
     #[must_use]
     pub fn superseded(mut self) -> Self {

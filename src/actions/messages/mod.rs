@@ -14,7 +14,7 @@ pub(super) use sweeping::*;
 
 use super::stop::{FailedRun, Stop};
 use super::{Standing, properties};
-use crate::ports::{ActionKind, ArtifactFault, Cause, FailedResource, Failure, Fault, Job, Overrun, RunEnd, Text};
+use crate::ports::{ActionKind, ArtifactFault, Cause, FailedResource, Failure, Fault, Job, Text};
 use crate::release::VersionRef;
 
 /// Failed tests that a message names; the report has them all.
@@ -196,7 +196,7 @@ fn faulty(fault: &Fault) -> Why {
 
 fn tests_failed(failed: &FailedRun) -> Why {
     let FailedRun { of, against, run, end, kept_at } = failed;
-    let because = format!("{}{}", how_it_failed(end), tested_against(against));
+    let because = format!("{}{}", bare(&end.why_it_failed()), tested_against(against));
     let mut remedy = String::new();
     for test in end.failed_tests.iter().take(TESTS_NAMED) {
         remedy.push_str(&format!("\n- {}: {}", test.name, test.message));
@@ -208,58 +208,16 @@ fn tests_failed(failed: &FailedRun) -> Why {
     if end.failed_tests.is_empty() && !end.tail.is_empty() {
         remedy.push_str(&format!("\nIts last words:\n{}", end.tail.trim_end()));
     }
+    if let Some(build) = &end.build {
+        remedy.push_str(&format!("\nThe build {} ({}):", build.build, build.status));
+        build.phases.iter().for_each(|phase| remedy.push_str(&format!("\n- {phase}")));
+        build.log.iter().for_each(|log| remedy.push_str(&format!("\nIts log: {log}")));
+    }
     remedy.push_str(&format!(
-        "\nLog, reports and certificate of {run}: {kept_at}. Mend what fails, then release again; {of} stays for a while \
-         to look at, unless it is retried."
+        "\nReport of {run}: {kept_at}report.html; log, JUnit files and certificate are in bundle.zip beside it. Mend what \
+         fails, then release again; {of} stays for a while to look at, unless it is retried."
     ));
     why(Cause::TestsFailed, because, remedy)
-}
-
-fn how_it_failed(end: &RunEnd) -> String {
-    if let Some(limit) = end.exceeded_seconds {
-        return format!("the run was ended after its time limit of {limit} seconds");
-    }
-    if let Some(overrun) = end.overrun {
-        return overran(overrun);
-    }
-    if let Some(problem) = &end.report_problem {
-        return bare(problem).to_owned();
-    }
-    match (end.totals, end.exit_code, end.signal) {
-        (Some(totals), ..) if totals.failed > 0 => {
-            format!("{} of {} failed", totals.failed, counted(totals.tests))
-        }
-        (Some(totals), Some(0), _) if totals.tests == 0 => "the reports hold no test".to_owned(),
-        (_, Some(code), _) => format!("the command ended with exit code {code}"),
-        (_, None, Some(signal)) => format!("the command was ended by signal {signal}"),
-        (_, None, None) => "the command ended in an unknown way".to_owned(),
-    }
-}
-
-fn overran(overrun: Overrun) -> String {
-    match overrun {
-        Overrun::Processes { most } => {
-            format!("the run was ended, because it had more than {most} processes and threads")
-        }
-        Overrun::Memory { mib } => format!("the run was ended, because it used more than {mib} MiB of memory"),
-        Overrun::Disk { mib } => {
-            format!("the run was ended, because its files took more than {mib} MiB of the worker's disk")
-        }
-        Overrun::DiskFull { mib } => {
-            format!("the run was ended, because less than {mib} MiB of the worker's disk were left while it ran")
-        }
-        Overrun::Unsupervised => {
-            "the run was ended, because the process that supervises it was ended by something else".to_owned()
-        }
-    }
-}
-
-/// How many tests, in words.
-fn counted(tests: u64) -> String {
-    match tests {
-        1 => "1 test".to_owned(),
-        more => format!("{more} tests"),
-    }
 }
 
 fn tested_against(against: &[VersionRef]) -> String {

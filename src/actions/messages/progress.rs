@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::refusals::{refused, skewed};
-use super::{counted, explain, list, tested_against};
+use super::{explain, list, tested_against};
 use crate::actions::properties::PropertyError;
 use crate::actions::rebind::Rebound;
 use crate::actions::stop::Stop;
-use crate::ports::{FailedResource, Job, RunEnd, Text};
+use crate::ports::{FailedResource, Job, RunEnd, Text, counted};
 use crate::release::{Refusal, Stage, StageName, Version, VersionId, VersionRef};
 
 /// That the action goes on after something broke.
@@ -79,6 +79,11 @@ pub(in crate::actions) fn tests_running(progress: &str) -> String {
     }
 }
 
+/// What a build is doing.
+pub(in crate::actions) fn build_phase(phase: &str) -> String {
+    format!("the build is in its phase {phase}")
+}
+
 /// That a run waits for its turn.
 pub(in crate::actions) fn no_free_place() -> String {
     "The tests wait for a place: this worker runs as many as it takes at once.".to_owned()
@@ -97,11 +102,14 @@ pub(in crate::actions) fn tests_passed(of: &VersionRef, against: &[VersionRef], 
     let seconds = end.ended_at.saturating_sub(end.started_at);
     let count = match end.totals {
         Some(totals) => {
-            let passed = counted(totals.tests.saturating_sub(totals.skipped));
-            match totals.skipped {
-                0 => format!("{passed} passed"),
-                skipped => format!("{passed} passed, {skipped} skipped"),
+            let mut told = format!("{} passed", counted(totals.tests.saturating_sub(totals.skipped)));
+            if totals.skipped > 0 {
+                told.push_str(&format!(", {} skipped", totals.skipped));
             }
+            if totals.flaky > 0 {
+                told.push_str(&format!(", {} of them only when run again (flaky)", totals.flaky));
+            }
+            told
         }
         None => "The tests passed".to_owned(),
     };

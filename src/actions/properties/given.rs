@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{FixedStack, PropertyError};
+use super::{FixedStack, PropertyError, Runner};
 use crate::ports::Job;
 use crate::release::{OnSkew, ServiceName};
 
@@ -127,13 +127,30 @@ impl<'a> Given<'a> {
         }
     }
 
-    pub(super) fn not_yet(&self, name: &str, what: &str) -> Result<(), PropertyError> {
-        match self.optional(name) {
+    /// Where the tests run; what belongs to the other runner is refused, not ignored.
+    pub(super) fn runner(&self) -> Result<Runner, PropertyError> {
+        match self.optional("Runner") {
+            None | Some("command") => {
+                self.belongs_elsewhere(&["ProjectName"], "Runner=codebuild")?;
+                Ok(Runner::Command(self.text("Command")?.to_owned()))
+            }
+            Some("codebuild") => {
+                let elsewhere = "Runner=command: with codebuild the project's buildspec says what runs and which \
+                                 reports it writes, and the project has the role";
+                self.belongs_elsewhere(&["Command", "Reports", "TestRoleArn"], elsewhere)?;
+                Ok(Runner::CodeBuild(self.text("ProjectName")?.to_owned()))
+            }
+            Some(other) => {
+                let why = format!("is \"{other}\", but must be command or codebuild");
+                Err(PropertyError::new("Runner", why))
+            }
+        }
+    }
+
+    fn belongs_elsewhere(&self, names: &[&str], whose: &str) -> Result<(), PropertyError> {
+        match names.iter().find(|name| self.optional(name).is_some()) {
             None => Ok(()),
-            Some(_) => Err(PropertyError::new(
-                name,
-                format!("is given, but this version of bluestage does not offer {what} yet; leave it out"),
-            )),
+            Some(name) => Err(PropertyError::new(name, format!("belongs to {whose}"))),
         }
     }
 
@@ -142,20 +159,6 @@ impl<'a> Given<'a> {
             None => Ok(None),
             Some(arn) if arn.starts_with("arn:") && arn.contains(":role/") => Ok(Some(arn.to_owned())),
             Some(other) => Err(PropertyError::new(name, format!("is \"{other}\", but must be the ARN of an IAM role"))),
-        }
-    }
-
-    pub(super) fn only(&self, name: &str, offered: &str, what: &str) -> Result<(), PropertyError> {
-        match self.optional(name) {
-            None => Ok(()),
-            Some(value) if value == offered => Ok(()),
-            Some(value) => Err(PropertyError::new(
-                name,
-                format!(
-                    "is \"{value}\", but this version of bluestage does not offer {what} yet; leave it out or say \
-                     {offered}"
-                ),
-            )),
         }
     }
 }

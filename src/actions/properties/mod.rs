@@ -78,11 +78,20 @@ pub(super) struct DeployBlue {
 pub(super) struct RunIsolatedTests {
     pub(super) stage: StageName,
     pub(super) service: ServiceName,
-    pub(super) command: String,
+    pub(super) runner: Runner,
     pub(super) environment: Vec<Variable>,
     /// The role whose credentials the tests get.
     pub(super) role_arn: Option<String>,
     pub(super) reports: Option<String>,
+}
+
+/// Where tests run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Runner {
+    /// On the worker's machine: this shell command.
+    Command(String),
+    /// As a build of this project of CodeBuild.
+    CodeBuild(String),
 }
 
 /// The properties of promote.
@@ -160,12 +169,10 @@ impl RunIsolatedTests {
                 "TimeoutMinutes",
             ],
         )?;
-        given.only("Runner", "command", "CodeBuild as the runner")?;
-        given.not_yet("ProjectName", "CodeBuild as the runner")?;
         Ok(Self {
             stage: given.required("Stage")?,
             service: given.required("Service")?,
-            command: given.text("Command")?.to_owned(),
+            runner: given.runner()?,
             environment: given
                 .optional("EnvironmentVariables")
                 .map(|value| values::parse_environment("EnvironmentVariables", value))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::job;
-use crate::actions::properties::{DeployBlue, Promote, PropertyError, RunIsolatedTests, subject, time_limit};
+use crate::actions::properties::{DeployBlue, Promote, PropertyError, RunIsolatedTests, Runner, subject, time_limit};
 use crate::ports::ActionKind;
 use crate::release::OnSkew;
 
@@ -64,7 +64,7 @@ fn what_is_given_is_taken() {
     let depends_on: Vec<&str> = blue.depends_on.iter().map(|name| name.as_str()).collect();
     assert_eq!(depends_on, ["billing", "mail"]);
     let run = tests(&[("Reports", "r/*.xml"), ("Runner", "command")]).unwrap();
-    assert_eq!((run.command.as_str(), run.reports.as_deref()), ("make test", Some("r/*.xml")));
+    assert_eq!((&run.runner, run.reports.as_deref()), (&Runner::Command("make test".to_owned()), Some("r/*.xml")));
     let terms = promote(&[("OnSkew", "report"), ("Keep", "0"), ("Strategy", "switch"), ("Rebind", "off")]).unwrap();
     assert_eq!((terms.on_skew, terms.keep), (OnSkew::Report, 0));
 }
@@ -115,9 +115,18 @@ fn a_role_is_the_arn_of_one() {
 }
 
 #[test]
-fn what_is_not_offered_yet_is_refused_not_ignored() {
-    is_wrong(tests(&[("Runner", "codebuild")]), "Runner", "or say command");
-    is_wrong(tests(&[("ProjectName", "p")]), "ProjectName", "does not offer CodeBuild");
+fn what_belongs_to_the_other_runner_is_refused_not_ignored() {
+    is_wrong(tests(&[("Runner", "jenkins")]), "Runner", "command or codebuild");
+    is_wrong(tests(&[("ProjectName", "p")]), "ProjectName", "belongs to Runner=codebuild");
+    is_wrong(tests(&[("Runner", "codebuild"), ("ProjectName", "p")]), "Command", "belongs to Runner=command");
+    let built = |more: &[(&str, &str)]| {
+        let mut properties = with(&[("Runner", "codebuild")]);
+        properties.extend(more);
+        RunIsolatedTests::of(&job(ActionKind::RunIsolatedTests, &properties))
+    };
+    assert_eq!(built(&[("ProjectName", "p")]).unwrap().runner, Runner::CodeBuild("p".to_owned()));
+    is_wrong(built(&[]), "ProjectName", "is missing");
+    is_wrong(built(&[("ProjectName", "p"), ("Reports", "*.xml")]), "Reports", "belongs to Runner=command");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::actions::values::{ArtifactAttribute, Value, parse_environment, parse_parameters, wired_to};
+use crate::actions::values::{ArtifactAttribute, Secrecy, Value, parse_environment, parse_parameters, wired_to};
 
 fn parsed(value: serde_json::Value) -> Value {
     let text = json!({ "P": value }).to_string();
@@ -91,7 +91,8 @@ fn variables_keep_their_order_and_may_be_functions() {
         {"name": "KEY", "value": "hunter22", "type": "SECRET"},
     ]);
     let variables = parse_environment("EnvironmentVariables", &text.to_string()).unwrap();
-    let told: Vec<_> = variables.iter().map(|given| (given.name.as_str(), &given.value, given.secret)).collect();
+    let told: Vec<_> =
+        variables.iter().map(|given| (given.name.as_str(), &given.value, given.secrecy == Secrecy::Hidden)).collect();
     let (plain, function, secret) =
         (Value::Text("1".into()), Value::Blue("Version".into()), Value::Text("hunter22".into()));
     assert_eq!(told, [("Z", &plain, false), ("_a1", &function, false), ("KEY", &secret, true)]);
@@ -108,7 +109,7 @@ fn a_variable_of_another_form_says_what_is_wrong() {
         (json!({"name": "", "value": "1"}), "only letters, digits and _"),
         (json!({"name": "BLUESTAGE_STAGE", "value": "1"}), "bluestage's own"),
         (json!({"name": "A"}), "gives A no value"),
-        (json!({"name": "A", "value": "1", "type": "SECRETS_MANAGER"}), "only PLAINTEXT"),
+        (json!({"name": "A", "value": "1", "type": "PLAIN"}), "the types are PLAINTEXT"),
         (json!({"name": "A", "value": "1", "typ": "PLAINTEXT"}), "member \"typ\""),
         (json!({"name": "A", "value": null}), "neither text nor a function"),
     ] {

@@ -12,7 +12,7 @@ use crate::runner::secrets::Secrets;
 
 fn read_all(work: &TempDir, pattern: &str) -> Findings {
     let none = Secrets::new(std::iter::empty()).unwrap();
-    reports::read_all((work.path(), pattern), &Before::new(), &none)
+    reports::read_all((work.path(), pattern), &Before::new(), &none, true)
 }
 
 /// What the reader makes of the only report.
@@ -27,7 +27,7 @@ fn failure(report: &str) -> (String, String) {
     fuzzing::junit(report.as_bytes());
     let told = findings(report.as_bytes());
     assert_eq!((told.totals.failed, &told.problem), (1, &None), "{report}");
-    (told.failed_tests[0].name.clone(), told.failed_tests[0].message.clone())
+    (told.failed[0].told.name.clone(), told.failed[0].told.message.clone())
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn encodings_other_than_utf8_are_named_or_read_as_far_as_they_go() {
     let marked = [b"\xef\xbb\xbf", plain.as_bytes()].concat();
     assert_eq!((findings(&marked).totals.tests, findings(&marked).problem), (1, None));
     let latin1 = b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><testsuite><testcase name=\"caf\xe9\"><error/></testcase></testsuite>";
-    assert_eq!(findings(latin1).failed_tests[0].name, "caf\u{fffd}");
+    assert_eq!(findings(latin1).failed[0].told.name, "caf\u{fffd}");
 }
 
 #[test]

@@ -4,8 +4,12 @@ use crate::ports::{FailedTest, Totals};
 use crate::runner::junit::{Report, read};
 
 fn counts(report: &Report) -> (u64, u64, u64) {
-    let Totals { tests, failed, skipped } = report.totals;
+    let Totals { tests, failed, skipped, .. } = report.totals;
     (tests, failed, skipped)
+}
+
+fn told(report: &Report) -> Vec<FailedTest> {
+    report.failed.iter().map(|failed| failed.told.clone()).collect()
 }
 
 fn failed(name: &str, message: &str) -> FailedTest {
@@ -27,7 +31,7 @@ fn pytest_is_read() {
     .unwrap();
     assert_eq!(counts(&report), (4, 2, 1));
     assert_eq!(
-        report.failed,
+        told(&report),
         [failed("tests.test_a::test_bad", "assert 1 == 2"), failed("tests.test_b", "collection failure"),]
     );
 }
@@ -45,7 +49,7 @@ fn jest_is_read() {
     .unwrap();
     assert_eq!(counts(&report), (2, 1, 0));
     let message = "Error: expect(received).toBe(<expected>)";
-    assert_eq!(report.failed, [failed("orders cancels", message)]);
+    assert_eq!(told(&report), [failed("orders cancels", message)]);
 }
 
 #[test]
@@ -64,7 +68,7 @@ fn surefire_is_read() {
     .unwrap();
     assert_eq!(counts(&report), (2, 1, 0));
     let name = "com.example.OrdersTest::cancels";
-    assert_eq!(report.failed, [failed(name, "java.lang.NullPointerException: x < y")]);
+    assert_eq!(told(&report), [failed(name, "java.lang.NullPointerException: x < y")]);
 }
 
 #[test]
@@ -90,7 +94,7 @@ fn go_and_nextest_are_read() {
     .unwrap();
     assert_eq!(counts(&nextest), (1, 1, 0));
     let expected = failed("orders::integration::places", "thread 'places' panicked");
-    assert_eq!(nextest.failed, [expected]);
+    assert_eq!(told(&nextest), [expected]);
 }
 
 #[test]
@@ -99,21 +103,84 @@ fn a_test_that_failed_is_never_hidden() {
         </testcase></testsuite>"#;
     let report = read(twice).unwrap();
     assert_eq!(counts(&report), (1, 1, 0));
-    assert_eq!(report.failed, [failed("a", "first")]);
+    assert_eq!(told(&report), [failed("a", "first")]);
     let silent = read("<testsuite><testcase><failure/></testcase></testsuite>").unwrap();
     assert_eq!(report_names(&silent), ["it failed without a message"]);
 }
 
 fn report_names(report: &Report) -> Vec<&str> {
-    report.failed.iter().map(|test| &*test.message).collect()
+    report.failed.iter().map(|test| &*test.told.message).collect()
 }
 
 #[test]
-fn a_flaky_test_that_passed_in_the_end_has_passed() {
+fn jasmine_is_read() {
     let report = read(
-        r#"<testsuite><testcase name="a"><flakyFailure message="x"><failure/></flakyFailure></testcase></testsuite>"#,
+        r#"<?xml version="1.0" encoding="UTF-8" ?><testsuites><testsuite name="Orders" timestamp="2026-01-01T00:00:00"
+        hostname="localhost" time="0.005" errors="0" tests="3" skipped="1" disabled="0" failures="1">
+        <testcase classname="Orders" name="places" time="0.001" />
+        <testcase classname="Orders" name="waits" time="0"><skipped /></testcase>
+        <testcase classname="Orders" name="cancels" time="0.002"><failure type="exception" message="Expected 1 to be 2.">
+        <![CDATA[Error: Expected 1 to be 2.\n    at <Jasmine>]]></failure></testcase></testsuite></testsuites>"#,
     );
-    assert_eq!(counts(&report.unwrap()), (1, 0, 0));
+    let report = report.unwrap();
+    assert_eq!(counts(&report), (3, 1, 1));
+    assert_eq!(told(&report), [failed("Orders::cancels", "Expected 1 to be 2.")]);
+}
+
+#[test]
+fn node_is_read() {
+    let report = read(
+        r#"<?xml version="1.0" encoding="utf-8"?><testsuites>
+        <testsuite name="orders" time="0.003" disabled="0" errors="0" tests="2" failures="1" skipped="0" hostname="h">
+        <testcase name="places" time="0.001" classname="test"/>
+        <testcase name="cancels" time="0.001" classname="test" failure="1 == 2">
+        <failure type="testCodeFailure" message="1 == 2">[Error [ERR_TEST_FAILURE]: 1 == 2] {</failure></testcase>
+        </testsuite><testcase name="later" time="0" classname="test"><skipped type="skipped" message="true"/></testcase>
+        <!-- tests 3 --></testsuites>"#,
+    );
+    let report = report.unwrap();
+    assert_eq!(counts(&report), (3, 1, 1));
+    assert_eq!(told(&report), [failed("cancels", "1 == 2")]);
+}
+
+#[test]
+fn a_flaky_test_that_passed_in_the_end_has_passed_and_is_counted() {
+    let surefire = r#"<testsuite><testcase name="a"><flakyFailure message="x"><stackTrace>t</stackTrace></flakyFailure>
+        <flakyError message="y"/></testcase></testsuite>"#;
+    let nextest = r#"<testsuites><testsuite name="orders"><testcase name="a" classname="orders">
+        <flakyFailure type="test failure"><failure/><system-err>first</system-err></flakyFailure></testcase></testsuite></testsuites>"#;
+    for xml in [surefire, nextest] {
+        let report = read(xml).unwrap();
+        assert_eq!((counts(&report), report.totals.flaky), ((1, 0, 0), 1));
+    }
+}
+
+#[test]
+fn a_test_that_stands_there_twice_and_passed_once_is_told_from_one_that_only_failed() {
+    let report = read(
+        r#"<testsuites><testsuite name="orders"><testcase classname="orders" name="TestA"><failure message="Failed"/>
+        </testcase><testcase classname="orders" name="TestB"><failure message="Failed"/></testcase>
+        <testcase classname="orders" name="TestA"/></testsuite></testsuites>"#,
+    );
+    let report = report.unwrap();
+    assert_eq!(counts(&report), (3, 2, 0));
+    assert_eq!(report.tries, (1, 1));
+    assert_eq!(report.failed.iter().map(|failed| failed.passed_too).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn what_a_failed_test_tells_and_prints_is_kept_and_cut() {
+    let long = "x".repeat(20_000);
+    let xml = format!(
+        r#"<testsuite><testcase name="a" time="1,234.5"><system-out>it <![CDATA[said <b>]]></system-out><failure
+        message="short&#10;and more">line one &lt;1&gt;
+line two</failure><system-err>{long}</system-err></testcase></testsuite>"#
+    );
+    let report = read(&xml).unwrap();
+    let output = &report.failed[0].output;
+    assert!(output.starts_with("short\nand more\nline one <1>\nline two\n\nIt printed:\nit said <b>"), "{output}");
+    assert!((8_000..8_200).contains(&output.len()), "{}", output.len());
+    assert_eq!(report.slowest.0, [("a".to_owned(), 1234.5)]);
 }
 
 #[test]
@@ -127,7 +194,7 @@ fn long_messages_are_cut() {
     let long = "ä".repeat(400);
     let xml = format!(r#"<testsuite><testcase name="a"><failure message="{long}"/></testcase></testsuite>"#);
     let report = read(&xml).unwrap();
-    assert_eq!(report.failed[0].message.chars().count(), 300);
+    assert_eq!(report.failed[0].told.message.chars().count(), 300);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::ports::Totals;
 use crate::runner::reports::{self, Before, Findings, before};
 use crate::runner::secrets::Secrets;
 
@@ -13,7 +14,7 @@ const ONE_TEST: &str = r#"<testsuite><testcase name="a"/></testsuite>"#;
 
 fn read_all(work: &Path, pattern: &str, before: &Before) -> Findings {
     let none = Secrets::new(std::iter::empty()).unwrap();
-    reports::read_all((work, pattern), before, &none)
+    reports::read_all((work, pattern), before, &none, false)
 }
 
 fn work_with(files: &[(&str, &str)]) -> TempDir {
@@ -129,5 +130,30 @@ fn only_the_first_failed_tests_are_named() {
     let work = work_with(&[("a.xml", &format!("<testsuite>{}</testsuite>", case.repeat(70)))]);
     let findings = read(work.path(), "a.xml");
     assert_eq!(findings.totals.failed, 70);
-    assert_eq!(findings.failed_tests.len(), 50);
+    assert_eq!(findings.failed.len(), 50);
+}
+
+const TRIES: &str = r#"<testsuite><testcase name="a"><failure/></testcase><testcase name="a"><failure/></testcase>
+    <testcase name="a"/><testcase name="b" time="2"/></testsuite>"#;
+
+#[test]
+fn a_test_that_was_run_again_has_passed_if_the_command_says_so() {
+    let work = work_with(&[("a.xml", TRIES)]);
+    let none = Secrets::new(std::iter::empty()).unwrap();
+    let read = |ended_well| reports::read_all((work.path(), "*.xml"), &Before::new(), &none, ended_well);
+    let Totals { tests, failed, flaky, .. } = read(true).totals;
+    assert_eq!((tests, failed, flaky), (2, 0, 1));
+    let Totals { tests, failed, flaky, .. } = read(false).totals;
+    assert_eq!((tests, failed, flaky), (4, 2, 0));
+}
+
+#[test]
+fn the_slowest_tests_of_all_reports_come_first() {
+    let cases =
+        |prefix: &str| (0..20).map(|n| format!("<testcase name=\"{prefix}{n}\" time=\"{n}\"/>")).collect::<String>();
+    let of = |prefix: &str| format!("<testsuite>{}</testsuite>", cases(prefix));
+    let work = work_with(&[("a.xml", &of("a")), ("b.xml", &of("b"))]);
+    let slowest = read(work.path(), "*.xml").slowest.0;
+    assert_eq!(slowest.len(), 10);
+    assert_eq!((slowest[0].1, slowest[9].1), (19.0, 15.0));
 }

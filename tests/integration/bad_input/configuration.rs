@@ -115,9 +115,11 @@ async fn a_wrong_property_of_the_tests_or_the_promotion_is_named() {
 fn wrong_tests() -> Vec<Case> {
     let wrong = |name, says| Case::new(name, (MISCONFIGURED, says));
     vec![
-        wrong("runner", &["property Runner is \"codebuild\"", "does not offer CodeBuild as the runner yet"])
-            .test("Runner", "codebuild"),
-        wrong("project", &["property ProjectName is given", "leave it out"]).test("ProjectName", "tests"),
+        wrong("runner", &["property Runner is \"jenkins\"", "must be command or codebuild"]).test("Runner", "jenkins"),
+        wrong("project", &["property ProjectName belongs to Runner=codebuild"]).test("ProjectName", "tests"),
+        wrong("both", &["property Command belongs to Runner=command"])
+            .test("Runner", "codebuild")
+            .test("ProjectName", "tests"),
         wrong("role", &["property TestRoleArn is \"tester\"", "must be the ARN of an IAM role"])
             .test("TestRoleArn", "tester"),
         wrong("command", &["property Command is missing"]).test("Command", " "),

@@ -13,7 +13,7 @@ async fn tests_that_fail_are_named_and_their_version_stays_only_until_the_sweep(
         let mut case = Case::new(name, ("JobFailed", says)).test("Command", command);
         case.says.extend([
             "failed its tests in stage test".to_owned(),
-            "Log, reports and certificate of run-".to_owned(),
+            "Report of run-".to_owned(),
             "What is live is as it was.".to_owned(),
         ]);
         case

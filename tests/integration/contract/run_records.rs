@@ -20,13 +20,15 @@ fn ended() -> RunRecord {
             signal: None,
             exceeded_seconds: None,
             overrun: None,
-            totals: Some(Totals { tests: 3, failed: 0, skipped: 1 }),
+            totals: Some(Totals { tests: 3, failed: 0, skipped: 1, flaky: 0 }),
             failed_tests: Vec::new(),
             report_problem: None,
             tail: "3 tests, all well\n".to_owned(),
             started_at: 1,
             ended_at: 2,
+            build: None,
         }),
+        build: None,
     }
 }
 
@@ -59,8 +61,15 @@ pub(crate) async fn a_bundle_is_fetched_as_it_was_stored(sdk: &SdkConfig) {
     let file = home.path().join("any.zip");
     let content = b"PK reports ".repeat(100_000);
     std::fs::write(&file, &content).unwrap();
-    let bundle = Bundle { home, file };
+    let page = home.path().join("any.html");
+    std::fs::write(&page, "<p>ü").unwrap();
+    let bundle = Bundle { home, file, page: Some(page) };
     records.write_bundle(&stage, &run, &bundle).await.unwrap();
     let fetched = records.read_bundle(&stage, &run).await.unwrap().unwrap();
     assert_eq!(std::fs::read(&fetched.file).unwrap(), content);
+    let address = format!("{}report.html", records.place(&stage, &run));
+    let (bucket, key) = address.strip_prefix("s3://").and_then(|place| place.split_once('/')).unwrap();
+    let stored = aws_sdk_s3::Client::new(sdk).get_object().bucket(bucket).key(key).send().await.unwrap();
+    assert_eq!(stored.content_type(), Some("text/html; charset=utf-8"));
+    assert_eq!(stored.body.collect().await.unwrap().to_vec(), "<p>ü".as_bytes());
 }

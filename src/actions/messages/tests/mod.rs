@@ -10,6 +10,7 @@ use self::samples::*;
 use super::*;
 use crate::actions::properties::PropertyError;
 use crate::actions::rebind::Rebound;
+use crate::ports::RunEnd;
 use crate::release::{Refusal, Stage, Version};
 
 struct Page(String);
@@ -64,7 +65,7 @@ fn failed_tests(page: &mut Page) {
             against,
             run: "run-a1-1".parse().unwrap(),
             end,
-            kept_at: "s3://team-state/runs/test/run-a1-1.zip".to_owned(),
+            kept_at: "s3://team-state/runs/test/run-a1-1/".to_owned(),
         }));
         page.failure(ActionKind::RunIsolatedTests, &stop, &Standing::Untouched);
     }

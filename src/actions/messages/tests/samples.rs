@@ -6,7 +6,8 @@ use crate::actions::messages::{deleted_from_outside, stack_in_progress};
 use crate::actions::properties::PropertyError;
 use crate::actions::stop::Stop;
 use crate::ports::{
-    ActionKind, ArtifactFault, FailedResource, FailedTest, Fault, Job, JobId, Overrun, PipelineContext, RunEnd, Totals,
+    ActionKind, ArtifactFault, BuildEnd, FailedResource, FailedTest, Fault, Job, JobId, Overrun, PipelineContext,
+    RunEnd, Totals,
 };
 use crate::release::reach::Pin;
 use crate::release::{
@@ -150,15 +151,29 @@ pub(super) fn end() -> RunEnd {
         tail: String::new(),
         started_at: 1_000,
         ended_at: 1_042,
+        build: None,
     }
 }
 
 pub(super) fn totals(tests: u64, failed: u64, skipped: u64) -> Option<Totals> {
-    Some(Totals { tests, failed, skipped })
+    Some(Totals { tests, failed, skipped, flaky: 0 })
 }
 
 fn overran(overrun: Overrun) -> RunEnd {
     RunEnd { exit_code: None, signal: Some(9), overrun: Some(overrun), ..end() }
+}
+
+fn built(status: &str) -> Option<Box<BuildEnd>> {
+    let phases = [
+        "SUBMITTED succeeded after 0 s",
+        "BUILD failed after 12 s: COMMAND_EXECUTION_ERROR: Error while executing command: npm test. Reason: exit status 1",
+    ];
+    Some(Box::new(BuildEnd {
+        build: "orders-tests:0a1b".to_owned(),
+        status: status.to_owned(),
+        phases: phases.map(str::to_owned).to_vec(),
+        log: Some("https://console.aws.amazon.com/cloudwatch/home#logEvent:group=orders-tests".to_owned()),
+    }))
 }
 
 /// Each way in which a run can fail.
@@ -183,6 +198,14 @@ pub(super) fn bad_ends() -> Vec<RunEnd> {
         overran(Overrun::DiskFull { mib: 256 }),
         overran(Overrun::Unsupervised),
         RunEnd { exit_code: None, ..end() },
+        RunEnd {
+            exit_code: None,
+            totals: totals(14, 1, 0),
+            failed_tests: vec![failed(1)],
+            build: built("FAILED"),
+            ..end()
+        },
+        RunEnd { exit_code: None, build: built("FAILED"), ..end() },
     ]
 }
 
