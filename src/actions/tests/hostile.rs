@@ -58,7 +58,7 @@ fn variables_that_mean_harm_are_refused() {
         (r#"[{"name":"A\u0000","value":"x"}]"#, "a name has only letters, digits and _"),
         (r#"[{"name":"","value":"x"}]"#, "a name has only letters, digits and _"),
         (r#"[{"name":"BLUESTAGE_VIEW","value":"/etc/passwd"}]"#, "are bluestage's own"),
-        (r#"[{"name":"A","value":"x","type":"PARAMETER_STORE"}]"#, "only PLAINTEXT"),
+        (r#"[{"name":"A","value":"x","type":"FILE"}]"#, "PLAINTEXT"),
         (r#"[{"name":"A","value":"x","roleArn":"arn"}]"#, "knows only name, value and type"),
         (r#"[{"value":"x"}]"#, "an entry without a name"),
         (r#"[[[[]]]]"#, "each entry must be an object"),
