@@ -11,7 +11,7 @@ use super::stop::Stop;
 use super::template::GREEN_DEPLOYMENT;
 use super::{Hold, seconds, update};
 use crate::ports::{Changing, MadeFrom, ParameterChange, Ports, StackState};
-use crate::release::{Refusal, ServiceName, StackRef, Stage, StageName, Turned, Updating, VersionRef};
+use crate::release::{Refusal, ServiceName, StackRef, Stage, StageName, Turned, Updating, Version, VersionRef};
 
 /// How far the hand-over has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,15 @@ impl Switchboard<'_> {
         let Some(version) = stage.version(of) else {
             return Ok(true);
         };
+        if !self.is_at_rest(&version.stack).await? {
+            return Ok(false);
+        }
+        // Whoever stood still until now may come when others have finished this turn and begun the next one.
+        let before = |version: &Version| (version.green, version.stack.changed_at.clone());
+        let now = update::read(self.ports, self.stage).await?;
+        if now.version(of).map(before) != Some(before(version)) {
+            return Ok(true); // The caller looks anew.
+        }
         let Some(changed_at) = self.change(&version.stack, (of, on, stage.seq)).await? else {
             return Ok(false);
         };

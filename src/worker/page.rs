@@ -56,6 +56,8 @@ struct State {
     revision: u64,
     /// The newest revision that is stored.
     stored_revision: u64,
+    /// Pages of ours that hold nothing any more, and are to be removed.
+    left: Vec<PageId>,
     /// How many calls about the page were begun.
     calls: u64,
     /// The newest of them that found the present page to be our own.
@@ -104,6 +106,7 @@ impl OwnPage {
             jobs: BTreeMap::new(),
             revision: 0,
             stored_revision: 0,
+            left: Vec::new(),
             calls: 0,
             ours_at: Arc::default(),
             lost: CancellationToken::new(),
@@ -226,7 +229,7 @@ impl OwnPage {
 
     fn is_up_to_date(&self) -> bool {
         let state = self.lock();
-        state.stored_revision >= state.revision
+        state.stored_revision >= state.revision && state.left.is_empty()
     }
 
     fn reached(&self, revision: u64) {
@@ -246,14 +249,21 @@ impl OwnPage {
     }
 
     async fn try_to_store(&self) -> Result<(), Fault> {
+        self.store_jobs().await?;
+        self.remove_left().await
+    }
+
+    async fn store_jobs(&self) -> Result<(), Fault> {
         let wanted = self.wanted();
         if wanted.page.jobs.is_empty() {
             if wanted.tried {
-                self.journal.remove(&wanted.id).await?;
-                self.turn_over();
+                self.leave();
             }
             self.reached(wanted.revision);
             return Ok(());
+        }
+        if wanted.tried && wanted.after.is_none() {
+            return self.find_out_whether_it_began(&wanted.id).await;
         }
         self.lock().tried = true;
         let written = self.journal.write(&wanted.id, &wanted.page, wanted.after.as_ref()).await?;
@@ -265,6 +275,29 @@ impl OwnPage {
             None => self.find_out(&wanted.id).await?,
         }
         Ok(())
+    }
+
+    /// The page's first write had no answer. It may have landed and been taken over and removed since: written once more
+    /// under its name, it would be ours and another worker's. No job was claimed under it yet, so none is lost.
+    async fn find_out_whether_it_began(&self, id: &PageId) -> Result<(), Fault> {
+        let call = self.lock().next_call();
+        match self.journal.read(id).await? {
+            Some((page, etag)) if page.worker == self.worker => self.is_stored(etag, (call, page.beat)),
+            Some(_) | None => self.turn_over(),
+        }
+        self.changed.notify_one(); // What is wanted is not stored yet.
+        Ok(())
+    }
+
+    /// Removes the pages that hold nothing any more.
+    async fn remove_left(&self) -> Result<(), Fault> {
+        loop {
+            let Some(id) = self.lock().left.last().cloned() else {
+                return Ok(());
+            };
+            self.journal.remove(&id).await?;
+            self.lock().left.retain(|left| *left != id);
+        }
     }
 
     /// Something else stands there than was expected: our own write whose answer was lost, or another worker's.
@@ -301,7 +334,14 @@ impl OwnPage {
         state.beat = beat;
     }
 
-    /// The page is gone; the next one has another name.
+    /// The page is to be removed. From now on another name is used: a removal without an answer may land at any time.
+    fn leave(&self) {
+        let id = self.id();
+        self.lock().left.push(id);
+        self.turn_over();
+    }
+
+    /// The next page has another name.
     fn turn_over(&self) {
         let mut state = self.lock();
         state.number += 1;
