@@ -133,7 +133,7 @@ impl Given<'_> {
 
     fn substituted(&self, text: &str) -> String {
         let with_region = text.replace("${AWS::Region}", self.region);
-        with_region.replace("${StateBucket}", self.bucket).replace("${StatePrefix}", &self.prefix)
+        with_region.replace("${StateBucket}", self.bucket).replace("${StatePrefix}/", &self.prefix)
     }
 
     fn members_of(&self, members: &serde_norway::Mapping) -> Map<String, Value> {

@@ -9,13 +9,11 @@
 //! end. Go's gotestsum writes a case for each try, so a test that failed and passed stands there twice, and only the
 //! command's exit code tells that it counts as passed.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 
+use super::remembered::{Remembered, Slowest, hash};
 use super::text::{first_line, readable, start_of};
 use crate::ports::{FailedTest, Totals};
 
@@ -30,12 +28,6 @@ const MOST_COMPLAINT: usize = 200;
 
 /// The most bytes that are kept of what a failed test tells and prints: several screens.
 const MOST_OUTPUT: usize = 8_000;
-
-/// Of the tests that took longest, so many are shown.
-const MOST_SLOW_TESTS: usize = 10;
-
-/// Of so many tests it is remembered whether they passed: more are in no report of a framework that writes each try.
-const MOST_REMEMBERED: usize = 100_000;
 
 /// What a report tells.
 #[derive(Debug, Default)]
@@ -105,42 +97,6 @@ struct Reading {
     case: Option<Case>,
     passed: Remembered,
     failed: Remembered,
-}
-
-/// Tests by name, in little room.
-#[derive(Debug, Default)]
-struct Remembered(HashMap<u64, u64>);
-
-impl Remembered {
-    fn note(&mut self, name: &str) {
-        if self.0.len() < MOST_REMEMBERED {
-            *self.0.entry(hash(name)).or_default() += 1;
-        }
-    }
-}
-
-fn hash(name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// The tests that took longest, with their seconds, the longest first.
-#[derive(Debug, Default)]
-pub(super) struct Slowest(pub(super) Vec<(String, f64)>);
-
-impl Slowest {
-    fn note(&mut self, case: &Case, seconds: f64) {
-        if self.0.len() < MOST_SLOW_TESTS || self.0.last().is_some_and(|last| last.1 < seconds) {
-            self.add(Self(vec![(case.short_name(), seconds)]));
-        }
-    }
-
-    pub(super) fn add(&mut self, others: Self) {
-        self.0.extend(others.0);
-        self.0.sort_by(|one, other| other.1.total_cmp(&one.1));
-        self.0.truncate(MOST_SLOW_TESTS);
-    }
 }
 
 /// A test case that is being read.
@@ -226,7 +182,7 @@ impl Reading {
         };
         self.report.totals.tests += 1;
         if let Some(seconds) = case.seconds {
-            self.report.slowest.note(&case, seconds);
+            self.report.slowest.note(seconds, || case.short_name());
         }
         if let Some(failure) = case.failure.take() {
             self.report.totals.failed += 1;
@@ -249,11 +205,9 @@ impl Reading {
         if self.depth > 0 {
             return Err("it ends in the middle".into());
         }
-        let Self { report, passed, failed, .. } = &mut self;
-        let tried = failed.0.iter().filter(|(test, _)| passed.0.contains_key(test)).map(|(_, tries)| *tries);
-        report.tries = tried.fold((0, 0), |(tries, tests), more| (tries + more, tests + 1));
-        for failed in &mut report.failed {
-            failed.passed_too = passed.0.contains_key(&failed.test);
+        self.report.tries = self.failed.also_in(&self.passed);
+        for failed in &mut self.report.failed {
+            failed.passed_too = self.passed.holds(failed.test);
         }
         Ok(self.report)
     }

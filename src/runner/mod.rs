@@ -16,6 +16,7 @@ mod junit;
 mod order;
 mod output;
 mod page;
+mod remembered;
 mod reports;
 mod running;
 mod secrets;

@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use glob::{MatchOptions, Pattern};
 
-use super::junit::{self, Failed, MOST_FAILED_TESTS, Slowest};
+use super::junit::{self, Failed, MOST_FAILED_TESTS};
+use super::remembered::Slowest;
 use super::secrets::Secrets;
 use crate::ports::{FailedTest, RunEnd, Totals};
 

@@ -7,6 +7,12 @@ use super::text::readable;
 /// A longer line is not one of a test framework's.
 const MOST_LINE: usize = 2_000;
 
+/// The shortest line that tells something, `ok 1`.
+const SHORTEST_LINE: usize = 4;
+
+/// What colours begin with.
+const ESCAPE: u8 = 0x1b;
+
 /// Counts what lines tell, as they come.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -42,12 +48,28 @@ impl Tally {
     /// Takes the next piece of what is printed.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let is_whole = piece.ends_with(b"\n");
+            if is_whole && self.line.is_empty() {
+                self.take(&piece[..piece.len().min(MOST_LINE)]);
+                continue;
+            }
             let room = MOST_LINE.saturating_sub(self.line.len());
             self.line.extend_from_slice(&piece[..room.min(piece.len())]);
-            if piece.ends_with(b"\n") {
-                let line = readable(&std::mem::take(&mut self.line));
-                self.count(line.trim_end());
+            if is_whole {
+                let line = std::mem::take(&mut self.line);
+                self.take(&line);
             }
+        }
+    }
+
+    /// Takes a line. Who floods the log must not keep the worker busy with it: only what has colours is made readable.
+    fn take(&mut self, line: &[u8]) {
+        if self.over || line.len() < SHORTEST_LINE {
+            return;
+        }
+        match std::str::from_utf8(line) {
+            Ok(text) if !line.contains(&ESCAPE) => self.count(text.trim_end()),
+            _ => self.count(readable(line).trim_end()),
         }
     }
 
@@ -70,9 +92,6 @@ impl Tally {
     }
 
     fn count(&mut self, line: &str) {
-        if self.over {
-            return;
-        }
         match tap(line).or_else(|| nextest(line)).or_else(|| pytest(line)).or_else(|| libtest(line)) {
             None => {}
             Some(Told::Over) => self.over = true,

@@ -27,14 +27,20 @@ pub(crate) struct Ordered {
 pub(crate) struct MemoryBuilds {
     line: Arc<Line>,
     clock: Arc<dyn Clock>,
-    ordered: Mutex<Vec<Ordered>>,
+    ordered: Arc<Mutex<Vec<Ordered>>>,
     /// How builds end.
-    failing: Mutex<bool>,
+    failing: Arc<Mutex<bool>>,
 }
 
 impl MemoryBuilds {
     pub(crate) fn new(line: Arc<Line>, clock: Arc<dyn Clock>) -> Self {
-        Self { line, clock, ordered: Mutex::default(), failing: Mutex::new(false) }
+        Self { line, clock, ordered: Arc::default(), failing: Arc::default() }
+    }
+
+    /// The same over another line.
+    pub(crate) fn over(&self, line: Arc<Line>) -> Self {
+        let clock = Arc::clone(&self.clock);
+        Self { line, clock, ordered: Arc::clone(&self.ordered), failing: Arc::clone(&self.failing) }
     }
 
     /// One of three tests fails from now on.

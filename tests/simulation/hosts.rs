@@ -161,7 +161,7 @@ fn ports(world: &World, (place, number): (usize, usize), running: &Running) -> P
         artifacts: Arc::new(memory.artifacts.over(Arc::clone(&line))),
         test_runs: Arc::new(running.machine.over(Arc::clone(&line))),
         run_records: Arc::new(memory.records.over(Arc::clone(&line))),
-        builds: memory.builds.clone(), // No pipeline builds.
+        builds: Arc::new(memory.builds.over(Arc::clone(&line))),
         test_roles: Arc::new(memory.roles.over(line)),
         clock: clock(world, &running.process),
         dice: Arc::new(Dice::seeded(seed)),

@@ -90,7 +90,7 @@ impl Cut {
             artifacts: Arc::new(world.artifacts.over(Arc::clone(&line))),
             test_runs: Arc::new(world.machine(machine).over(Arc::clone(&line))),
             run_records: Arc::new(world.records.over(Arc::clone(&line))),
-            builds: world.builds.clone(), // No scene builds.
+            builds: Arc::new(world.builds.over(Arc::clone(&line))),
             test_roles: Arc::new(world.roles.over(line)),
             clock: Arc::clone(&clock) as Arc<_>,
             dice: world.dice.clone(),
