@@ -15,7 +15,7 @@ use tracing::Instrument;
 use super::Worker;
 use super::health::{ENDED, Loop, Sign};
 use super::lease::Lease;
-use super::page::Noted;
+use super::noted::Noted;
 use super::serving::{LONGEST_PAUSE, Serving, span_of};
 use crate::ports::{Etag, Fault, Job, JobId, Page, PageId};
 

@@ -8,6 +8,7 @@
 mod adopting;
 mod health;
 mod lease;
+mod noted;
 mod pace;
 mod page;
 mod polling;

@@ -4,8 +4,7 @@
 //! while a write is under way go together into the next one. A write that finds somebody else's page there means that
 //! another worker took the jobs over: everything that is held under the page is then given up.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::health::{Health, Loop};
+use super::noted::{Noted, Since, State};
 use crate::ports::{Clock, Etag, Fault, JobId, Journal, Page, PageId, Ports};
 
 /// How long a job waits to be noted. One that cannot be noted is not claimed, and so offered again, about when this is
@@ -42,49 +42,6 @@ pub(super) struct OwnPage {
     health: Arc<Health>,
 }
 
-struct State {
-    /// How many pages there were before this one.
-    number: u64,
-    /// In which state it is stored, if it is.
-    stored: Option<Etag>,
-    /// Whether a write was tried, which may have landed.
-    tried: bool,
-    beat: u64,
-    /// How often each job is held: one that is offered once more is held twice for a while.
-    jobs: BTreeMap<JobId, usize>,
-    /// Grows with every change of `jobs`.
-    revision: u64,
-    /// The newest revision that is stored.
-    stored_revision: u64,
-    /// Pages of ours that hold nothing any more, and are to be removed.
-    left: Vec<PageId>,
-    /// How many calls about the page were begun.
-    calls: u64,
-    /// The newest of them that found the present page to be our own.
-    ours_at: Arc<AtomicU64>,
-    /// Cancelled when another worker has taken the jobs over.
-    lost: CancellationToken,
-}
-
-/// A job that stands on this worker's page.
-pub(super) struct Noted {
-    pub(super) job: JobId,
-    /// Cancelled when another worker has taken it over.
-    pub(super) lost: CancellationToken,
-    ours_at: Arc<AtomicU64>,
-}
-
-/// A moment, told by how many calls about the page were begun before it.
-#[derive(Clone, Copy)]
-pub(super) struct Since(u64);
-
-impl Noted {
-    /// Whether the page was found to be our own by a call that was begun after then.
-    pub(super) fn was_ours_after(&self, Since(calls): Since) -> bool {
-        self.ours_at.load(Ordering::Acquire) > calls
-    }
-}
-
 /// What a write is to bring about.
 struct Wanted {
     id: PageId,
@@ -98,25 +55,12 @@ struct Wanted {
 
 impl OwnPage {
     pub(super) fn new(ports: &Ports, beat_every: Duration, health: Arc<Health>) -> Self {
-        let state = State {
-            number: 1,
-            stored: None,
-            tried: false,
-            beat: 0,
-            jobs: BTreeMap::new(),
-            revision: 0,
-            stored_revision: 0,
-            left: Vec::new(),
-            calls: 0,
-            ours_at: Arc::default(),
-            lost: CancellationToken::new(),
-        };
         Self {
             journal: Arc::clone(&ports.journal),
             clock: Arc::clone(&ports.clock),
             beat_every,
             worker: ports.dice.id(NAME_LENGTH),
-            state: Mutex::new(state),
+            state: Mutex::new(State::new()),
             changed: Notify::new(),
             newly_stored: Notify::new(),
             health,
@@ -368,12 +312,5 @@ impl OwnPage {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing can panic while it is held that leaves it half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn next_call(&mut self) -> u64 {
-        self.calls += 1;
-        self.calls
     }
 }

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use super::health::{Health, Loop};
-use super::page::{Noted, OwnPage};
+use super::noted::Noted;
+use super::page::OwnPage;
 use crate::actions::{self, Hold, Limits};
 use crate::ports::{Cause, Failure, Fault, Job, JobId, Offered, Ports, Reported, Verdict};
 
