@@ -135,7 +135,9 @@ pub(crate) async fn a_part_that_is_another_one_is_never_taken() {
     let (fickle, fetched) = fetch(Mishap::ForgetsRanges).await;
     let fault = fetched.unwrap_err();
     assert!(matches!(fault, ArtifactFault::Fault(Fault::Unavailable { .. })), "{fault:?}");
-    assert_eq!(fickle.asked(&format!("get {PART} ")), 4);
+    // No part arrives; the first that is given up ends the others.
+    let most = (1..=4).map(|part| fickle.asked(&format!("get {} ", part * PART))).max();
+    assert_eq!(most, Some(4));
 }
 
 /// Stores a file that goes in parts on a server that has this mishap.
