@@ -546,7 +546,7 @@ def stops(world):
 def sources(world):
     stage = {"name": "Test", "actions": [world.action("Run")]}
     name = world.create(world.declaration("watched", stage, poll="true"))
-    time.sleep(1.2)
+    time.sleep(1.2)  # One look at the sources, which leaves nothing to wait for: it finds what is there.
     before = len(world.pipelines.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"])
     version = world.put_source(b"second")
     summaries = lambda: world.pipelines.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
@@ -559,7 +559,7 @@ def sources(world):
     old = world.start(name, sourceRevisions=[{"actionName": "Fetch", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": world.version}])
     job = world.take(old)
     check("an older revision on request", job["data"]["inputArtifacts"][0]["revision"] == world.version, job)
-    time.sleep(1.2)
+    time.sleep(1.2)  # One more look: that nothing comes of it cannot be waited for.
     check("which starts nothing by itself", summaries()[0]["pipelineExecutionId"] == old, summaries())
     refused("another key without leave", "ValidationException", world.pipelines.start_pipeline_execution, "AllowOverride", name=name,
             sourceRevisions=[{"actionName": "Fetch", "revisionType": "S3_OBJECT_KEY", "revisionValue": "other.zip"}])

@@ -17,18 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long the browser may take to start and to answer.
 const BROWSER_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Nothing of a person's own browser, nothing that goes out by itself.
-const ARGUMENTS: [&str; 8] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-];
-
 /// The sizes and colours in which pages are looked at.
 #[derive(Clone, Copy)]
 pub(crate) enum Look {
@@ -103,7 +91,7 @@ impl Browser {
             std::thread::sleep(Duration::from_millis(50));
         }
         let profile = format!("--user-data-dir={}", self.home.path().join("profile").display());
-        let arguments: Vec<&str> = ARGUMENTS.iter().copied().chain([profile.as_str()]).collect();
+        let arguments: Vec<&str> = crate::chromium::ARGUMENTS.iter().copied().chain([profile.as_str()]).collect();
         let options = json!({"binary": chromium, "args": arguments});
         let wanted = json!({"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}});
         let made = self.ask("POST", "/session", &json!({"capabilities": wanted}));

@@ -20,6 +20,16 @@ pub(crate) struct Canned {
     address: String,
 }
 
+/// The SDK as a worker has it, for a server of a test's own.
+pub(crate) async fn sdk_at(address: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(address)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("WORKER", "test", None, None, "test"))
+        .load()
+        .await
+}
+
 impl Canned {
     /// Serves on a free port.
     pub(crate) async fn start() -> Self {
@@ -33,12 +43,7 @@ impl Canned {
 
     /// How to reach it.
     pub(crate) async fn sdk(&self) -> SdkConfig {
-        aws_config::defaults(BehaviorVersion::latest())
-            .endpoint_url(&self.address)
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("WORKER", "test", None, None, "test"))
-            .load()
-            .await
+        sdk_at(&self.address).await
     }
 
     /// The bodies with which this operation was asked for.

@@ -3,14 +3,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::Credentials;
+use aws_config::SdkConfig;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use futures::stream;
 use serde_json::json;
+
+use crate::codepipeline::sdk_at;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +61,7 @@ impl Fickle {
 
     /// How to reach it.
     pub(crate) async fn sdk(&self) -> SdkConfig {
-        aws_config::defaults(BehaviorVersion::latest())
-            .endpoint_url(&self.address)
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("WORKER", "test", None, None, "test"))
-            .load()
-            .await
+        sdk_at(&self.address).await
     }
 
     /// How often something was asked that begins so.

@@ -40,6 +40,9 @@ mod updating;
 #[path = "../world/mod.rs"]
 mod world;
 
+#[path = "../chromium/mod.rs"]
+mod chromium;
+
 use std::path::PathBuf;
 
 use codepipeline::Canned;

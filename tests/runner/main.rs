@@ -11,6 +11,9 @@ mod recording;
 mod secrets;
 mod surroundings;
 
+#[path = "../chromium/mod.rs"]
+mod chromium;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -141,18 +141,11 @@ fn chromium() -> Option<PathBuf> {
 fn look(chromium: &Path, page: &Path, flags: &[&str]) -> String {
     let profile = tempfile::TempDir::new().unwrap();
     let mut command = Command::new(chromium);
-    let usual = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--hide-scrollbars",
-    ];
-    command.args(usual).args(flags).arg(format!("--user-data-dir={}", profile.path().display()));
+    command
+        .args(crate::chromium::ARGUMENTS)
+        .arg("--hide-scrollbars")
+        .args(flags)
+        .arg(format!("--user-data-dir={}", profile.path().display()));
     command.arg(format!("file://{}", page.display())).stderr(Stdio::null()).stdin(Stdio::null());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
