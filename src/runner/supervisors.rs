@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitOptions, geteuid, getpid, getsid, set_child_subreaper, set_dumpable_behavior,
+    DumpableBehavior, Signal, WaitOptions, geteuid, getpid, set_child_subreaper, set_dumpable_behavior,
     waitpid,
 };
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -106,7 +106,7 @@ pub(super) fn end_orphans() -> bool {
 /// Children that are no supervisors, and in another session than ours. What this process starts otherwise stays in its
 /// session; what descends from a supervisor cannot come into it.
 fn orphans(started: &BTreeSet<i32>) -> Vec<Process> {
-    let ours = getsid(None).map(Pid::as_raw_pid).unwrap_or_default();
-    let is_orphan = |child: &Process| child.session != ours && !started.contains(&child.pid.as_raw_pid());
+    let Some(ours) = tree::this() else { return Vec::new() };
+    let is_orphan = |child: &Process| child.session != ours.session && !started.contains(&child.pid.as_raw_pid());
     tree::children(getpid()).into_iter().filter(is_orphan).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
 
-use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 
 /// A process as `/proc/PID/stat` shows it.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,12 @@ pub(super) fn descendants(root: Pid) -> Vec<Process> {
     found
 }
 
+/// This process. Its group and session are 0 where their leaders live outside our namespace of processes, as those of
+/// what is started in a container may.
+pub(super) fn this() -> Option<Process> {
+    read(getpid().as_raw_pid())
+}
+
 /// The children of `parent`.
 pub(super) fn children(parent: Pid) -> Vec<Process> {
     all().into_iter().filter(|process| process.parent == parent.as_raw_pid()).collect()
@@ -47,13 +53,13 @@ pub(super) fn children(parent: Pid) -> Vec<Process> {
 /// of descendants hold descendants alone, but for our own group. A process number is used again only after all others,
 /// so none of these has come to belong to somebody else since it was read.
 pub(super) fn signal(processes: &[Process], signal: Signal) {
-    let ours = getpgrp().as_raw_pid();
-    let groups: BTreeSet<i32> = processes.iter().map(|process| process.group).filter(|group| *group != ours).collect();
+    let ours = this().map(|process| process.group);
+    let groups: BTreeSet<i32> = processes.iter().map(|process| process.group).filter(|group| Some(*group) != ours).collect();
     for group in groups.into_iter().filter_map(Pid::from_raw) {
         // It fails only when nobody is left to get it.
         let _ = kill_process_group(group, signal);
     }
-    for process in processes.iter().filter(|process| process.group == ours) {
+    for process in processes.iter().filter(|process| Some(process.group) == ours) {
         let _ = kill_process(process.pid, signal);
     }
 }
