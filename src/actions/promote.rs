@@ -1,5 +1,6 @@
 //! promote: the tested blue becomes live, in one write.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::properties::Promote;
@@ -7,7 +8,7 @@ use super::rebind::rebind;
 use super::stop::Stop;
 use super::{Turn, hand_over, messages, updating};
 use crate::ports::{Done, StackState, Text, Verdict};
-use crate::release::{Green, Promotion, Refusal, StackSeen, Stage, State, Version, VersionRef};
+use crate::release::{Green, Promotion, Refusal, ServiceName, StackSeen, Stage, State, Version, VersionRef};
 
 /// How often a promotion that waits for another one looks again.
 const LOOK: Duration = Duration::from_secs(2);
@@ -18,8 +19,9 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = Promote::of(turn.job)?;
     let stage = turn.read(&properties.stage).await?;
     let execution_id = &turn.job.pipeline.execution.execution_id;
-    let made = stage.made_by(&properties.service, execution_id);
-    let version = made.ok_or_else(|| stage.absence_of(&properties.service, execution_id))?;
+    let Some(version) = stage.made_by(&properties.service, execution_id) else {
+        return was_live(&stage, &properties.service, execution_id);
+    };
     let of = VersionRef { service: properties.service.clone(), version: version.id.clone() };
     turn.is_about(&of);
     let seen = look_at_stack(turn, version).await?;
@@ -33,6 +35,8 @@ pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
                     return turn.go_on(of.version.as_str(), messages::waits_its_turn(&refusal));
                 }
             }
+            // Somebody else who plays this job has been faster; looking again tells that all is done.
+            Err(Stop::Refused(Refusal::WrongState { state: State::Live | State::Previous, .. })) => {}
             Err(stop @ Stop::Refused(Refusal::Skewed { .. })) => {
                 let at = turn.now();
                 turn.update(&properties.stage, |stage| stage.note_loss(&of, at)).await?;
@@ -72,6 +76,16 @@ fn may_pass(refusal: &Refusal) -> bool {
             // Somebody who has just switched back is handing the events over.
             | Refusal::SecondSubscriber { .. }
     )
+}
+
+/// The verdict when the version is not there any more: its promotion was done before, or it never came to that.
+fn was_live(stage: &Stage, service: &ServiceName, execution_id: &str) -> Result<Verdict, Stop> {
+    let of = stage.was_live(service, execution_id).ok_or_else(|| stage.absence_of(service, execution_id))?;
+    Ok(Verdict::Done(Done {
+        external_id: Text::cut(of.version.to_string()),
+        summary: Text::cut(messages::was_live(stage, of)),
+        variables: BTreeMap::from([("Version".to_owned(), of.version.to_string())]),
+    }))
 }
 
 /// How far a promotion has come.
@@ -149,7 +163,9 @@ async fn look_at_stack(turn: &Turn<'_>, version: &Version) -> Result<StackSeen, 
 
 fn done(stage: &Stage, of: &VersionRef, (gap, rebound): (Option<Duration>, String)) -> Option<Verdict> {
     let version = stage.version(of)?;
-    let previous = stage.services.get(&of.service)?.previous.first();
+    let is_live = version.state == State::Live;
+    let previous = stage.services.get(&of.service)?.previous.first().filter(|_| is_live);
+    let summary = if is_live { messages::promoted(stage, of, (previous, gap)) } else { messages::was_live(stage, of) };
     let variables = [
         ("Version", version.id.to_string()),
         ("PreviousVersion", previous.map(ToString::to_string).unwrap_or_default()),
@@ -157,7 +173,7 @@ fn done(stage: &Stage, of: &VersionRef, (gap, rebound): (Option<Duration>, Strin
     ];
     Some(Verdict::Done(Done {
         external_id: Text::cut(version.id.to_string()),
-        summary: Text::cut(messages::promoted(stage, of, (previous, gap)) + &rebound),
+        summary: Text::cut(summary + &rebound),
         variables: variables
             .into_iter()
             .filter(|(_, value)| !value.is_empty())

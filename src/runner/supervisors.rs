@@ -10,8 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{
-    DumpableBehavior, Signal, WaitOptions, geteuid, getpid, set_child_subreaper, set_dumpable_behavior,
-    waitpid,
+    DumpableBehavior, Signal, WaitOptions, geteuid, getpid, set_child_subreaper, set_dumpable_behavior, waitpid,
 };
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tracing::warn;

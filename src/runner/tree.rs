@@ -54,7 +54,8 @@ pub(super) fn children(parent: Pid) -> Vec<Process> {
 /// so none of these has come to belong to somebody else since it was read.
 pub(super) fn signal(processes: &[Process], signal: Signal) {
     let ours = this().map(|process| process.group);
-    let groups: BTreeSet<i32> = processes.iter().map(|process| process.group).filter(|group| Some(*group) != ours).collect();
+    let groups: BTreeSet<i32> =
+        processes.iter().map(|process| process.group).filter(|group| Some(*group) != ours).collect();
     for group in groups.into_iter().filter_map(Pid::from_raw) {
         // It fails only when nobody is left to get it.
         let _ = kill_process_group(group, signal);

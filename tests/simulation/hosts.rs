@@ -85,11 +85,10 @@ impl Host {
         }
     }
 
-    /// Whatever runs on it dies at once.
-    pub(crate) fn dies(&self) {
-        if let Some(running) = self.now().filter(|running| !running.process.fate.is_dead()) {
-            running.process.dies();
-        }
+    /// Whatever runs on it dies at once. Tells whether something did run.
+    pub(crate) fn dies(&self) -> bool {
+        let running = self.now().filter(|running| !running.process.fate.is_dead());
+        running.inspect(|running| running.process.dies()).is_some()
     }
 
     /// Runs one process after the other, for ever.

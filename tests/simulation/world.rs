@@ -88,10 +88,10 @@ impl World {
         ending::nothing_is_left(self).await;
     }
 
-    /// Nothing breaks any more. Whoever has not seen a crash sees one now.
+    /// Nothing breaks any more. Where nobody has crashed yet, the first one does that runs just now.
     fn turns_fine(&self) {
         if self.sky.trace.counted("crashes") == 0 {
-            self.hosts[0].dies();
+            self.hosts.iter().any(Host::dies);
         }
         self.sky.is_fine.store(true, Ordering::Relaxed);
         self.sky.trace.step(self.sky.time.now(), "weather", "turns fine");

@@ -1,7 +1,7 @@
 //! promote: the tested blue becomes live in one write, or stays what it is.
 
 use bluestage::ports::{ActionKind, Cause, ExecutionStatus, Verdict};
-use bluestage::release::State;
+use bluestage::release::{Green, State};
 
 use crate::memory::{Memory, of, service};
 
@@ -66,6 +66,52 @@ async fn no_more_previous_versions_are_kept_than_asked_for() {
     assert_eq!(stage.services[&service("orders")].previous.len(), 2);
     world.sweep().await.unwrap();
     assert_eq!(world.stacks.names().len(), 3);
+}
+
+/// Its promotion came to its end, and the answer was lost; another worker plays the job when much has happened since.
+#[tokio::test(start_paused = true)]
+async fn a_promotion_that_is_told_late_is_done_whatever_became_of_its_version() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    let version = of("orders", &orders.goes_live().await);
+    let told = |by: &str| format!("{version} went live in stage test and has been replaced since by {by}.");
+    world.release("orders").with(PROMOTE, "Keep", "1").goes_live().await;
+    let kept = orders.promote().await.done();
+    assert_eq!(kept.summary.as_str(), told(world.live("orders").unwrap().id.as_str()));
+    assert!(!kept.variables.contains_key("PreviousVersion"), "{:?}", kept.variables);
+    world.release("orders").with(PROMOTE, "Keep", "1").goes_live().await;
+    world.stacks.behave(|stacks| stacks.deleting = 3);
+    world.line.breaks_later("stages.write", crate::memory::Break::Unavailable, 1, 1);
+    // Its stack is gone, and the write that forgets it went wrong.
+    let _ = world.sweep().await;
+    assert_eq!(orders.version().state, State::Retiring);
+    let live = world.live("orders").unwrap().id;
+    assert_eq!(orders.promote().await.done().summary.as_str(), told(live.as_str()));
+    world.sweep().await.unwrap();
+    assert!(world.stage().version(&version).is_none(), "it is forgotten");
+    let forgotten = orders.promote().await.done();
+    assert_eq!(forgotten.summary.as_str(), told(live.as_str()));
+    assert_eq!(forgotten.variables["Version"], kept.variables["Version"]);
+}
+
+/// Two workers play the same job after one of them stood still; the other one is at the end first.
+#[tokio::test(start_paused = true)]
+async fn a_promotion_that_another_worker_has_finished_meanwhile_is_done() {
+    let world = Memory::new();
+    let orders = world.release("orders").declares("GreenDeployment");
+    let version = orders.is_tested().await.id;
+    world.stages.meanwhile_when(
+        |stage| stage.services[&service("orders")].barrier.is_some(),
+        move |stage| {
+            let orders = stage.services.get_mut(&service("orders")).unwrap();
+            orders.live = Some(version.clone());
+            let version = orders.versions.get_mut(&version).unwrap();
+            (version.state, version.green) = (State::Live, Some(Green::On));
+        },
+    );
+    let done = orders.promote().await.done();
+    assert!(done.summary.as_str().contains("is live in stage test"), "{}", done.summary);
+    assert_eq!(world.stage().services[&service("orders")].barrier, None);
 }
 
 #[tokio::test(start_paused = true)]

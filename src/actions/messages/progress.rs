@@ -137,6 +137,12 @@ pub(in crate::actions) fn promoted(
     text + "."
 }
 
+/// That a version went live and has been replaced before its promotion could tell so.
+pub(in crate::actions) fn was_live(stage: &Stage, of: &VersionRef) -> String {
+    let by = stage.live(&of.service).map_or_else(String::new, |live| format!(" by {}", live.id));
+    format!("{of} went live in stage {} and has been replaced since{by}.", stage.name)
+}
+
 /// Which services a promotion has made to be released again, to stand behind what is said of the promotion.
 pub(in crate::actions) fn rebound(rebound: &Rebound) -> String {
     let mut text = String::new();

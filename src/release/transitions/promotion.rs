@@ -1,8 +1,9 @@
 //! A tested version goes live: an intent, then the one write that everybody sees as a whole.
 
 use super::begin_blue::given_up;
+use super::retirement::WAS_ABANDONED;
 use super::testing::wrong;
-use crate::release::names::VersionRef;
+use crate::release::names::{ServiceName, VersionRef};
 use crate::release::refusal::Refusal;
 use crate::release::stage::{Green, Moment, RunOutcome, Stage, State, Version};
 
@@ -35,6 +36,9 @@ pub struct StackSeen {
     pub changed_at: Option<String>,
 }
 
+/// How the history tells that a version went live.
+pub(super) const WENT_LIVE: &str = "went live";
+
 impl Stage {
     /// Notes the intent to promote this version, after every check that promotion makes.
     ///
@@ -46,6 +50,7 @@ impl Stage {
         match version.state {
             State::Tested | State::Promoting => {}
             State::Live | State::Previous => return Ok(()),
+            State::Retiring if version.promoted_at.is_some() => return Ok(()),
             State::Creating | State::Blue => return Err(untested(of, version)),
             State::Abandoned | State::Retiring => return Err(given_up(of, version)),
         }
@@ -73,6 +78,7 @@ impl Stage {
         match version.state {
             State::Promoting => {}
             State::Live | State::Previous => return Ok(()),
+            State::Retiring if version.promoted_at.is_some() => return Ok(()),
             State::Creating | State::Blue | State::Tested => return Err(wrong(of, version)),
             State::Abandoned | State::Retiring => return Err(given_up(of, version)),
         }
@@ -89,8 +95,19 @@ impl Stage {
         let version = self.version_mut(of)?;
         version.promoted_at = Some(terms.at);
         let who = version.execution.execution_id.clone();
-        self.note(terms.at, of, "went live", who);
+        self.note(terms.at, of, WENT_LIVE, who);
         Ok(())
+    }
+
+    /// What this pipeline execution made last of the service, if that went live and has been forgotten since, as far as
+    /// the history goes back: its promotion may come once more.
+    #[must_use]
+    pub fn was_live(&self, service: &ServiceName, execution_id: &str) -> Option<&VersionRef> {
+        let mut its =
+            self.recent.iter().rev().filter(|event| event.of.service == *service && event.who == execution_id);
+        its.find(|event| event.what.starts_with(WENT_LIVE) || event.what.starts_with(WAS_ABANDONED))
+            .filter(|event| event.what.starts_with(WENT_LIVE))
+            .map(|event| &event.of)
     }
 
     pub(super) fn refuse_if_outrun(&self, of: &VersionRef, terms: Promotion) -> Result<(), Refusal> {

@@ -13,7 +13,7 @@ use crate::release::stage::{Moment, Stage, State};
 const SWEEP: &str = "sweep";
 
 /// How the history tells that a version was given up; the reason follows.
-const WAS_ABANDONED: &str = "was abandoned: ";
+pub(super) const WAS_ABANDONED: &str = "was abandoned: ";
 
 impl Stage {
     /// Gives a version up that is on its way to going live. From this write on its view pins nothing.

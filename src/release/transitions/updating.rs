@@ -2,7 +2,7 @@
 //! tested, in its own stack, and the stack that it was tested in is left over.
 
 use super::begin_blue::given_up;
-use super::promotion::Promotion;
+use super::promotion::{Promotion, WENT_LIVE};
 use super::testing::wrong;
 use crate::release::names::{ServiceName, VersionId, VersionRef};
 use crate::release::refusal::Refusal;
@@ -93,7 +93,7 @@ impl Stage {
         version.green = version.green.map(|_| Green::On);
         version.promoted_at = Some(terms.at);
         let who = version.execution.execution_id.clone();
-        self.note(terms.at, of, format!("went live in {}", updated.stack.name), who);
+        self.note(terms.at, of, format!("{WENT_LIVE} in {}", updated.stack.name), who);
         Ok(())
     }
 

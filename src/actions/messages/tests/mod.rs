@@ -130,6 +130,7 @@ fn success(page: &mut Page) {
     let gap = Some(Duration::from_millis(2_340));
     page.line(&promoted(&plain, &orders(), (Some(&previous), gap)));
     page.line(&promoted(&skewed_stage(), &orders(), (Some(&previous), None)));
+    page.line(&was_live(&plain, &orders()));
     let both = Rebound {
         started: BTreeMap::from([("orders".parse().unwrap(), "e-2".to_owned())]),
         later: BTreeSet::from(["reports".parse().unwrap()]),
