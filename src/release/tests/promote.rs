@@ -149,3 +149,28 @@ fn a_version_that_was_given_up_is_not_promoted() {
     twice(&mut world.stage, |stage| stage.abandon(&orders, "stopped", 6)).unwrap();
     assert!(matches!(world.promote(&orders, OnSkew::Block), Err(Refusal::Abandoned { .. })));
 }
+
+#[test]
+fn that_a_forgotten_version_was_live_is_told_to_its_own_pipeline_execution() {
+    let mut world = World::new();
+    let first = world.live("orders", "o1", &[]);
+    world.live("orders", "o2", &[]);
+    world.live("orders", "o3", &[]);
+    forget(&mut world, &first);
+    let orders = service("orders");
+    assert_eq!(world.stage.was_live(&orders, "o1"), Some(&first));
+    assert_eq!(world.stage.was_live(&orders, "o9"), None);
+    assert_eq!(world.stage.was_live(&service("mail"), "o1"), None);
+    // Its retry began another one, which was given up: nothing of what was asked last went live.
+    let mut retried = world.request("orders", "o1", &[]);
+    retried.execution.action_execution_id = "retry-of-o1".to_owned();
+    let again = world.begin(&retried).unwrap();
+    world.stage.abandon(&again, "stopped", 6).unwrap();
+    forget(&mut world, &again);
+    assert_eq!(world.stage.was_live(&orders, "o1"), None);
+}
+
+fn forget(world: &mut World, of: &VersionRef) {
+    world.stage.retire(of, 7).unwrap();
+    world.stage.forget(of, 8).unwrap();
+}
