@@ -153,7 +153,8 @@ pub trait Jobs: Send + Sync {
     /// came the claim may have been taken, and asking again then says that the job is not ours.
     async fn acknowledge(&self, offered: &Offered) -> Result<bool, Fault>;
 
-    /// The job as it stands; `None` when CodePipeline does not know it any more, or it is for no action of ours.
+    /// The job as it stands; `None` when CodePipeline does not know it any more, its action is over, or it is for no
+    /// action of ours.
     async fn job(&self, id: &JobId) -> Result<Option<Job>, Fault>;
 
     /// Answers the job.

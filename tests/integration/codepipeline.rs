@@ -86,9 +86,9 @@ fn job_api(operation: &str, body: &Value) -> (StatusCode, String) {
         "PollForJobs" => told(json!({"jobs": [job("whole", "e-1"), job("incomplete", "")]})),
         "AcknowledgeJob" if body["nonce"] == "stale" => refused("InvalidNonceException"),
         "AcknowledgeJob" => told(json!({"status": "InProgress"})),
-        "GetJobDetails" => told(json!({"jobDetails": {"id": body["jobId"], "data": {
-            "artifactCredentials": credentials("FRESH")
-        }}})),
+        "GetJobDetails" => told(json!({"jobDetails": details(body["jobId"].as_str().unwrap())})),
+        "ListActionExecutions" if body["pipelineName"] == "barred" => refused("AccessDeniedException"),
+        "ListActionExecutions" => told(actions(body["nextToken"] == "2")),
         "GetPipelineExecution" => refused("PipelineExecutionNotFoundException"),
         _ if body["jobId"] == "settled" => refused("InvalidJobStateException"),
         _ => (StatusCode::OK, String::new()),
@@ -97,6 +97,27 @@ fn job_api(operation: &str, body: &Value) -> (StatusCode, String) {
 
 fn credentials(key: &str) -> Value {
     json!({"accessKeyId": key, "secretAccessKey": "hush", "sessionToken": "t"})
+}
+
+/// The job as it is told anew: its action bears its name.
+fn details(id: &str) -> Value {
+    let mut data = job(id, "e-1")["data"].take();
+    data["actionTypeId"] = json!({"category": "Deploy", "owner": "Custom", "provider": "DeployBlue", "version": "1"});
+    data["artifactCredentials"] = credentials("FRESH");
+    data["pipelineContext"]["action"]["actionExecutionId"] = json!(id);
+    if id == "barred" {
+        data["pipelineContext"]["pipelineArn"] = json!("arn:aws:codepipeline:us-east-1:123456789012:barred");
+    }
+    json!({"id": id, "data": data})
+}
+
+fn actions(is_second_page: bool) -> Value {
+    let action = |id: &str, status: &str| json!({"actionExecutionId": id, "status": status});
+    if is_second_page {
+        json!({"actionExecutionDetails": [action("whole", "InProgress"), action("timed-out", "Failed")]})
+    } else {
+        json!({"actionExecutionDetails": [action("another", "Failed")], "nextToken": "2"})
+    }
 }
 
 /// Real answers carry members that no documentation names, such as `__type`.

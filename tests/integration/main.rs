@@ -142,6 +142,7 @@ against_canned_answers! {
     a_job_is_ours_only_with_its_newest_nonce
     a_verdict_is_taken_once
     an_execution_that_nobody_knows_is_unknown
+    a_job_whose_action_is_over_is_not_gone_on_with
     expired_credentials_are_renewed_once
     a_long_upload_begins_with_fresh_credentials
 }

@@ -242,6 +242,11 @@ impl Jobs for MemoryJobs {
     async fn job(&self, id: &JobId) -> Result<Option<Job>, Fault> {
         let effect = || {
             let queue = self.queue.lock().unwrap();
+            let first = id.0.trim_end_matches('+');
+            let mut its = queue.jobs.iter().filter(|(job, _)| job.id.0.trim_end_matches('+') == first);
+            if its.all(|(_, status)| matches!(status, Status::Settled)) {
+                return Ok(None);
+            }
             Ok(queue.jobs.iter().find(|(job, _)| job.id == *id).map(|(job, _)| job.clone()))
         };
         self.line.call(format!("jobs.job {id}"), effect).await

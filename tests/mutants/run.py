@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = ROOT / "target" / "mutants"
 COPY = TARGET / "tree"
 FIELDS = ("name", "file", "was", "is", "caught by")
-COPIED = ("Cargo.toml", "Cargo.lock", "clippy.toml", "src", "tests", "examples", "benches", "docs", "README.md", "pipeline-templates")
+COPIED = ("Cargo.toml", "Cargo.lock", "clippy.toml", "src", "templates", "tests", "examples", "benches", "docs", "README.md", "pipeline-templates")
 LONGEST = 900  # seconds that one suite may take, compiling included
 
 # The fast suites, by the names that the table uses: what cargo is told, and the tests if the table names none.

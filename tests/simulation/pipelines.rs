@@ -1,6 +1,7 @@
 //! The pipelines: what CodePipeline does with each execution, from its start to its end.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bluestage::ports::{ActionKind, ExecutionStatus, Job, Verdict};
 use futures::future::join_all;
@@ -26,6 +27,8 @@ pub(crate) struct Pipelines<'w> {
     /// For each service, its pipeline stages.
     gates: Vec<[Gate; 3]>,
     moved: Notify,
+    /// How many executions have started. Each has the number of those before it: a newer one has a higher number.
+    started: AtomicUsize,
 }
 
 /// The entrance of a pipeline stage: one execution is in it, and the newest that wants to be waits.
@@ -51,13 +54,12 @@ enum Came {
 impl<'w> Pipelines<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
         let gates = world.sky.plan.services.iter().map(|_| <[Gate; 3]>::default());
-        Self { world, gates: gates.collect(), moved: Notify::new() }
+        Self { world, gates: gates.collect(), moved: Notify::new(), started: AtomicUsize::new(0) }
     }
 
     /// Runs every execution to its end.
     pub(crate) async fn run(&self) {
-        let all =
-            join_all(self.world.sky.plan.executions.iter().enumerate().map(|(number, plan)| self.play(number, plan)));
+        let all = join_all(self.world.sky.plan.executions.iter().map(|plan| self.play(plan)));
         tokio::select! {
             biased;
             _ = all => {}
@@ -67,7 +69,7 @@ impl<'w> Pipelines<'w> {
         }
     }
 
-    async fn play(&self, number: usize, plan: &ExecutionPlan) {
+    async fn play(&self, plan: &ExecutionPlan) {
         let time = &self.world.sky.time;
         time.until(plan.at).await;
         let of = &self.world.sky.plan.services[plan.service];
@@ -75,6 +77,7 @@ impl<'w> Pipelines<'w> {
             self.world.sky.trace.count("execution never begun");
             return;
         }
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
         let mut release = release(self.world, of, plan, number);
         let id = release.execution_id.clone();
         self.is(&id, ExecutionStatus::Running);

@@ -1,16 +1,18 @@
 //! CodePipeline's jobs: poll, acknowledge, report, and what else a job of ours needs to ask.
 //!
-//! [`offer`] reads what a poll hands out, [`answer`] forms what is reported.
+//! [`offer`] reads what a poll hands out, [`answer`] forms what is reported, [`standing`] tells whether somebody still
+//! waits for it.
 
 mod answer;
 mod offer;
+mod standing;
 
 use async_trait::async_trait;
 use aws_sdk_codepipeline::Client;
 use aws_sdk_codepipeline::config::Builder;
 use aws_sdk_codepipeline::config::retry::RetryConfig;
 use aws_sdk_codepipeline::error::{BuildError, ProvideErrorMetadata};
-use aws_sdk_codepipeline::types::{JobStatus, PipelineExecutionStatus};
+use aws_sdk_codepipeline::types::JobStatus;
 
 use self::offer::{Incomplete, Reading};
 use super::action_types;
@@ -54,7 +56,7 @@ impl Jobs for CodePipelineJobs {
 
     async fn job(&self, id: &JobId) -> Result<Option<Job>, Fault> {
         match self.0.get_job_details().job_id(&id.0).send().await {
-            Ok(answer) => Ok(answer.job_details.and_then(offer::details)),
+            Ok(answer) => self.wanted(answer.job_details.and_then(offer::details)).await,
             Err(error) if error.code() == Some("JobNotFoundException") => Ok(None),
             Err(error) => Err(fault(format!("read job {id} anew"), &error)),
         }
@@ -97,7 +99,7 @@ impl Jobs for CodePipelineJobs {
         match answer {
             Ok(answer) => {
                 let told = answer.pipeline_execution.and_then(|told| told.status);
-                Ok(told.map_or(ExecutionStatus::Unknown, |told| standing(&told)))
+                Ok(told.map_or(ExecutionStatus::Unknown, |told| standing::of_execution(&told)))
             }
             Err(error) if is_unknown_execution(&error) => Ok(ExecutionStatus::Unknown),
             Err(error) => {
@@ -118,11 +120,25 @@ impl Jobs for CodePipelineJobs {
 }
 
 /// The pipeline's name, which its ARN ends with.
-fn name_in(pipeline_arn: &str) -> &str {
+pub(super) fn name_in(pipeline_arn: &str) -> &str {
     pipeline_arn.rsplit(':').next().unwrap_or(pipeline_arn)
 }
 
 impl CodePipelineJobs {
+    /// The job, unless its action is over.
+    async fn wanted(&self, job: Option<Job>) -> Result<Option<Job>, Fault> {
+        let Some(job) = job else { return Ok(None) };
+        match standing::is_over(&self.0, &job.pipeline.execution).await {
+            Ok(is_over) => Ok(Some(job).filter(|_| !is_over)),
+            Err(fault @ Fault::Unavailable { .. }) => Err(fault),
+            Err(fault) => {
+                // A role from before this was asked may not ask it. What is done in vain is taken away again.
+                tracing::warn!(job = %job.id, %fault, "whether the action still goes on is not known; it is taken to");
+                Ok(Some(job))
+            }
+        }
+    }
+
     /// Whether the job is ours from now on. A stale nonce, a job that is gone and any status but `InProgress` mean
     /// that it is someone else's, or nobody's any more (CodePipeline user guide, "Create and add a custom action").
     async fn claim(&self, job: &JobId, nonce: &str) -> Result<bool, Fault> {
@@ -186,23 +202,6 @@ fn unsendable(doing: &str, bad: &BuildError) -> Fault {
     rejected(doing.to_owned(), bad.to_string())
 }
 
-/// `PipelineExecutionStatus` of the CodePipeline API reference. A status that is newer than this program counts as
-/// running: nothing is given up for a word that we do not understand.
-fn standing(told: &PipelineExecutionStatus) -> ExecutionStatus {
-    match told {
-        PipelineExecutionStatus::InProgress | PipelineExecutionStatus::Stopping => ExecutionStatus::Running,
-        PipelineExecutionStatus::Succeeded => ExecutionStatus::Succeeded,
-        PipelineExecutionStatus::Failed => ExecutionStatus::Failed,
-        PipelineExecutionStatus::Cancelled | PipelineExecutionStatus::Stopped | PipelineExecutionStatus::Superseded => {
-            ExecutionStatus::Over
-        }
-        newer => {
-            tracing::warn!(status = %newer, "an execution status that this worker does not know counts as running");
-            ExecutionStatus::Running
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use aws_sdk_codepipeline::config::http::HttpResponse;
@@ -215,22 +214,6 @@ mod tests {
         let meta = ErrorMetadata::builder().code(code).build();
         let raw = HttpResponse::new(400.try_into().unwrap(), "".into());
         SdkError::service_error(PutJobSuccessResultError::generic(meta), raw)
-    }
-
-    #[test]
-    fn every_status_of_an_execution_has_its_meaning() {
-        let meanings = PipelineExecutionStatus::values().iter().map(|&told| (told, standing(&told.into())));
-        let expected = [
-            ("Cancelled", ExecutionStatus::Over),
-            ("Failed", ExecutionStatus::Failed),
-            ("InProgress", ExecutionStatus::Running),
-            ("Stopped", ExecutionStatus::Over),
-            ("Stopping", ExecutionStatus::Running),
-            ("Succeeded", ExecutionStatus::Succeeded),
-            ("Superseded", ExecutionStatus::Over),
-        ];
-        assert!(meanings.eq(expected));
-        assert_eq!(standing(&"Paused".into()), ExecutionStatus::Running);
     }
 
     #[test]

@@ -71,6 +71,20 @@ pub(crate) async fn an_execution_that_nobody_knows_is_unknown(canned: &Canned) {
     assert_eq!(asked, [expected]);
 }
 
+pub(crate) async fn a_job_whose_action_is_over_is_not_gone_on_with(canned: &Canned) {
+    let aws = adapters(canned).await;
+    let anew = async |id: &str| aws.jobs.job(&JobId(id.to_owned())).await.unwrap().map(|job| job.id.0);
+    assert_eq!(anew("whole").await, Some("whole".to_owned()));
+    assert_eq!(anew("timed-out").await, None);
+    assert_eq!(anew("not-listed").await, Some("not-listed".to_owned()));
+    let asked = canned.asked("ListActionExecutions");
+    let of_it = json!({"pipelineExecutionId": "e-1"});
+    assert_eq!(asked[0], json!({"pipelineName": "orders", "filter": of_it}));
+    assert_eq!(asked[1], json!({"pipelineName": "orders", "filter": of_it, "nextToken": "2"}));
+    // A role that may not ask loses no job for it.
+    assert_eq!(anew("barred").await, Some("barred".to_owned()));
+}
+
 /// What is fetched is no archive, so being refused proves that it was fetched.
 pub(crate) async fn expired_credentials_are_renewed_once(canned: &Canned) {
     let aws = adapters(canned).await;
