@@ -232,9 +232,15 @@ impl Stacks for MemoryStacks {
 
     async fn tagged(&self, prefix: &str) -> Result<Vec<TaggedStack>, Fault> {
         let effect = || {
-            let account = self.account.lock().unwrap();
+            let mut account = self.account.lock().unwrap();
             let all = account.stacks.values().filter(|made| made.phase != Phase::Gone);
-            Ok(all.map(|made| made.tagged(prefix)).filter(|stack| !stack.tags.is_empty()).collect())
+            let told: Vec<TaggedStack> =
+                all.map(|made| made.tagged(prefix)).filter(|stack| !stack.tags.is_empty()).collect();
+            // Whatever is being done to a stack comes to its end although nobody asks for that very stack.
+            for id in told.iter().filter(|stack| stack.doing.is_some()).filter_map(|stack| stack.stack.id.as_ref()) {
+                account.look(id);
+            }
+            Ok(told)
         };
         self.line.call("stacks.tagged".to_owned(), effect).await
     }
