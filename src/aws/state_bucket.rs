@@ -45,7 +45,8 @@ impl StateBucket {
             let detail = format!("the answer broke off: {broken}");
             fault::unavailable(doing.to_owned(), detail)
         })?;
-        Ok(Some(Found { bytes: bytes.to_vec(), etag }))
+        // Not `to_vec`, which copies byte by byte.
+        Ok(Some(Found { bytes: bytes.into_bytes().into(), etag }))
     }
 
     /// Writes the object if the stored one is still in the state `after`; with `None`, if there is none. Tells whether

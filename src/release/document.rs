@@ -46,19 +46,27 @@ pub enum DocumentError {
 /// # Errors
 /// When the bytes are not a document that this program may read and write.
 pub fn parse(name: &StageName, bytes: &[u8]) -> Result<Stage, DocumentError> {
+    match serde_json::from_slice::<Stage>(bytes) {
+        Ok(stage) if stage.schema > SCHEMA => Err(DocumentError::Newer { found: stage.schema }),
+        Ok(stage) if stage.name == *name => Ok(stage),
+        Ok(stage) => Err(DocumentError::OtherStage { found: stage.name }),
+        Err(bad) => Err(unreadable(bytes, bad)),
+    }
+}
+
+/// Why the bytes could not be read: a newer program may have written them. That is looked at only now, because it takes
+/// reading all of a document that mostly is fine once more.
+fn unreadable(bytes: &[u8], bad: serde_json::Error) -> DocumentError {
     #[derive(Deserialize)]
     struct Form {
         schema: u32,
     }
-    let Form { schema: found } = serde_json::from_slice(bytes)?;
-    if found > SCHEMA {
-        return Err(DocumentError::Newer { found });
+    match serde_json::from_slice(bytes) {
+        Ok(Form { schema: found }) if found > SCHEMA => DocumentError::Newer { found },
+        Ok(Form { .. }) if bad.is_data() => DocumentError::Unknown(bad),
+        Ok(Form { .. }) => DocumentError::Malformed(bad),
+        Err(malformed) => DocumentError::Malformed(malformed),
     }
-    let stage: Stage = serde_json::from_slice(bytes).map_err(|bad| match bad.is_data() {
-        true => DocumentError::Unknown(bad),
-        false => DocumentError::Malformed(bad),
-    })?;
-    if stage.name == *name { Ok(stage) } else { Err(DocumentError::OtherStage { found: stage.name }) }
 }
 
 /// The bytes to store for `stage`.
@@ -85,9 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_schema_is_refused_before_anything_else_is_read() {
-        let refused = parse(&test_stage(), br#"{"schema": 2, "whatever": "comes"}"#).unwrap_err();
-        assert!(matches!(refused, DocumentError::Newer { found: 2 }), "{refused}");
+    fn a_newer_schema_is_refused_whatever_else_is_in_it() {
+        let readable = Stage { schema: 2, ..Stage::empty(test_stage()) };
+        for newer in [br#"{"schema": 2, "whatever": "comes"}"#.to_vec(), render(&readable)] {
+            let refused = parse(&test_stage(), &newer).unwrap_err();
+            assert!(matches!(refused, DocumentError::Newer { found: 2 }), "{refused}");
+        }
+        let refused = parse(&test_stage(), &render(&readable)).unwrap_err();
         assert!(refused.to_string().contains("update this worker"));
     }
 

@@ -231,7 +231,8 @@ pub struct Run {
     pub started_at: Moment,
     /// How it stands.
     pub outcome: RunOutcome,
-    /// Every stack that it can reach, by id, with when that had last been changed as the run began.
+    /// Every stack that it can reach, by id, with when that had last been changed as the run began; nothing any more once
+    /// that was compared and the run counts.
     pub seen: SeenStacks,
 }
 

@@ -75,3 +75,24 @@ fn the_result_of_a_version_that_was_given_up_is_discarded() {
     assert!(matches!(world.stage.run_passed(&orders, &run(1), 7), Err(Refusal::Abandoned { .. })));
     assert_eq!(world.state(&orders), State::Abandoned);
 }
+
+#[test]
+fn what_a_run_reached_is_kept_until_it_counts_and_for_good_when_it_does_not() {
+    let mut world = World::new();
+    let seen = BTreeMap::from([("stack/one".to_owned(), Some("then".to_owned()))]);
+    type Ends = fn(&mut Stage, &VersionRef, &RunId) -> Result<(), Refusal>;
+    let ends: [(Ends, usize); 3] = [
+        (|stage, of, run| stage.run_passed(of, run, 7), 0),
+        (|stage, of, run| stage.run_failed(of, run, 7), 0),
+        (|stage, of, run| stage.run_invalid(of, run, 7), 1),
+    ];
+    for (number, (end, kept)) in (1..).zip(ends) {
+        let orders = world.blue("orders", &format!("o{number}"), &[]);
+        let run = run(number);
+        twice(&mut world.stage, |stage| stage.run_started(&orders, &run, &seen, 6)).unwrap();
+        let how_many = |world: &World| world.stage.version(&orders).unwrap().run.as_ref().unwrap().seen.len();
+        assert_eq!(how_many(&world), 1);
+        twice(&mut world.stage, |stage| end(stage, &orders, &run)).unwrap();
+        assert_eq!(how_many(&world), kept);
+    }
+}

@@ -100,6 +100,11 @@ impl Stage {
             return Ok(None);
         }
         newest.outcome = outcome;
+        if outcome != RunOutcome::Invalid {
+            // It was compared, and nobody compares it again; with all that a run reaches it would be most of the document.
+            // A run that does not count is found not to count also when its job comes once more.
+            newest.seen.clear();
+        }
         Ok(Some(version))
     }
 }
