@@ -206,7 +206,7 @@ impl<'a> Turn<'a> {
         update::read(self.ports, stage).await
     }
 
-    async fn update<T>(
+    async fn update<T: Clone>(
         &self,
         stage: &StageName,
         transition: impl Fn(&mut Stage) -> Result<T, Refusal>,

@@ -1,23 +1,28 @@
 //! The one way to change a stage: read, apply a pure transition, write if nothing else was written, else again.
+//!
+//! Changes of one stage that wait in this process go into one write ([`crate::ports::Drafts`]).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Hold;
 use super::stop::Stop;
-use crate::ports::{Ports, Stored, Written};
-use crate::release::attempt::{Attempt, attempt};
+use crate::ports::{Entered, Etag, Fault, Outcome, Ports, Stored, Turn, Written};
+use crate::release::attempt::{Attempt, Draft, SeemedLost};
 use crate::release::{Refusal, Stage, StageName};
 
 /// How often a change is tried. With the pauses below this is about a minute, in which S3 takes hundreds of writes to
 /// one object; whoever loses that often is told so rather than left waiting.
 const ATTEMPTS: u32 = 120;
 
-/// The first pause after a lost race, about as long as one write takes on S3; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(60);
+/// The pauses of this process after races that it lost to others. The first is about as long as one write takes on S3;
+/// each is twice as long as the one before. None is longer than the second of these: whoever comes new to a race pauses
+/// shortly, and whoever has lost long must not have to stand against them with one try for each thirty of theirs.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(60), Duration::from_millis(500));
 
-/// No pause is longer. Whoever comes new to a race pauses shortly; whoever has lost long must not have to stand against
-/// them with one try for each thirty of theirs.
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// How long a draft stays open for those who wait to add their changes, which takes each of them microseconds. One who
+/// is not done by then, because its task does not run, goes into the next one.
+const ADDING_PATIENCE: Duration = Duration::from_millis(50);
 
 /// How long a worker that is stopping lets a change compete with those of others. Then the job is handed over and the
 /// change is made by whoever goes on: each may be made twice.
@@ -30,36 +35,71 @@ const WRITE_ID_LENGTH: usize = 16;
 /// answered.
 ///
 /// The transition may be applied several times, to newer states of the stage, so it may not do anything but change
-/// its argument. One that changes nothing is not written.
-pub(crate) async fn update<T>(
+/// its argument. One that changes nothing is not written. It may be stored together with others; a refusal is its own
+/// and keeps none of them from being stored.
+pub(crate) async fn update<T: Clone>(
     ports: &Ports,
     name: &StageName,
     transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
 ) -> Result<(Stage, T), Stop> {
-    let write_id = ports.dice.id(WRITE_ID_LENGTH);
-    let mut seemed_lost: Option<T> = None;
-    let mut pause = FIRST_PAUSE;
+    let desk = ports.drafts.desk(name);
+    let came = desk.came();
+    let mut seemed_lost = Vec::new();
     for _ in 0..ATTEMPTS {
-        let stored = ports.stages.read(name).await?;
-        let (before, etag) = match stored {
-            Some(Stored { stage, etag }) => (stage, Some(etag)),
-            None => (Stage::empty(name.clone()), None),
+        let add = |draft: &mut Draft| (draft.write_id().to_owned(), draft.add(&seemed_lost, &transition));
+        let ((write_id, answer), outcome) = match desk.enter(came, add).await? {
+            Entered::Added(own, added) => (own, added.outcome().await),
+            Entered::First(turn) => lead((ports, name), turn, add).await?,
         };
-        match attempt(before, &write_id, seemed_lost.take(), &transition)? {
-            Attempt::Settled(stage, answer) => return Ok((stage, answer)),
-            Attempt::Write(after, answer) => match ports.stages.write(&after, etag.as_ref()).await? {
-                Written::Yes => return Ok((after, answer)),
-                Written::Conflict => seemed_lost = Some(answer),
-            },
+        match outcome {
+            Outcome::Stored(stage) | Outcome::Settled(stage) => return Ok((Arc::unwrap_or_clone(stage), answer?)),
+            Outcome::Broken(fault) => return Err(fault.into()),
+            Outcome::Lost => seemed_lost.extend(answer.ok().map(|answer| SeemedLost { write_id, answer })),
         }
-        ports.clock.sleep(ports.dice.jittered(pause)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
     Err(Stop::Contended(name.clone()))
 }
 
+/// Reads the stage, adds one's own change and those of others, and writes. A pause after a lost race is part of the turn:
+/// this process does not compete meanwhile.
+async fn lead<A>(
+    (ports, name): (&Ports, &StageName),
+    mut turn: Turn<'_>,
+    add: impl FnOnce(&mut Draft) -> A,
+) -> Result<(A, Outcome), Fault> {
+    turn.reads();
+    let stored = ports.stages.read(name).await.inspect_err(|fault| turn.is_broken(fault))?;
+    let (before, etag) = match stored {
+        Some(Stored { stage, etag }) => (stage, Some(etag)),
+        None => (Stage::empty(name.clone()), None),
+    };
+    let mut draft = Draft::on(before, ports.dice.id(WRITE_ID_LENGTH));
+    let own = add(&mut draft);
+    let (draft, others) = turn.share(draft, ports.clock.sleep(ADDING_PATIENCE)).await;
+    let outcome = store(ports, draft, etag.as_ref()).await;
+    others.hear(&outcome);
+    match &outcome {
+        Outcome::Stored(_) | Outcome::Settled(_) => turn.is_won(),
+        Outcome::Lost => ports.clock.sleep(ports.dice.jittered(turn.pause(PAUSES))).await,
+        Outcome::Broken(fault) => turn.is_broken(fault),
+    }
+    Ok((own, outcome))
+}
+
+async fn store(ports: &Ports, draft: Draft, after: Option<&Etag>) -> Outcome {
+    let stage = match draft.finish() {
+        Attempt::Settled(stage, ()) => return Outcome::Settled(Arc::new(stage)),
+        Attempt::Write(stage, ()) => stage,
+    };
+    match ports.stages.write(&stage, after).await {
+        Ok(Written::Yes) => Outcome::Stored(Arc::new(stage)),
+        Ok(Written::Conflict) => Outcome::Lost,
+        Err(fault) => Outcome::Broken(fault),
+    }
+}
+
 /// The same for a job that is held, and so is to be handed over when its worker stops.
-pub(super) async fn update_within<T>(
+pub(super) async fn update_within<T: Clone>(
     hold: &Hold,
     (ports, name): (&Ports, &StageName),
     transition: impl Fn(&mut Stage) -> Result<T, Refusal>,

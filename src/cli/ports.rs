@@ -7,7 +7,7 @@ use super::place::Place;
 use crate::aws::{self, Aws};
 use crate::clock::SystemClock;
 use crate::dice::Dice;
-use crate::ports::{Ports, Seal};
+use crate::ports::{Drafts, Ports, Seal};
 use crate::runner::{self, CommandRunner, Limits};
 
 /// This program, also when its file has been replaced since it began.
@@ -47,6 +47,7 @@ pub(super) async fn of(place: impl Into<Place>, tests: Tests) -> Ports {
         jobs: aws.jobs,
         journal: aws.journal,
         stages: aws.stages,
+        drafts: Arc::new(Drafts::default()),
         stacks: aws.stacks,
         artifacts: aws.artifacts,
         test_runs: Arc::new(CommandRunner::new(runner, aws.run_records.clone(), clock.clone())),

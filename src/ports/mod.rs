@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod builds;
+mod drafts;
 mod fault;
 mod jobs;
 mod journal;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 
 pub use artifacts::{ArtifactFault, Artifacts};
 pub use builds::{Build, BuildEnd, BuildOrder, BuildVariable, BuildVariableKind, Builds};
+pub use drafts::Drafts;
+pub(crate) use drafts::{Entered, Outcome, Turn};
 pub use fault::Fault;
 pub use jobs::{
     ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered, PipelineContext, Reported,
@@ -49,6 +52,8 @@ pub struct Ports {
     pub journal: Arc<dyn Journal>,
     /// The stage documents.
     pub stages: Arc<dyn Stages>,
+    /// What this process is about to write to them.
+    pub drafts: Arc<Drafts>,
     /// CloudFormation's stacks.
     pub stacks: Arc<dyn Stacks>,
     /// The pipelines' artifacts.

@@ -28,7 +28,7 @@ use std::time::Duration;
 use bluestage::actions::{Hold, Limits, Sweeper, Swept, act};
 use bluestage::clock::Clock;
 use bluestage::dice::Dice;
-use bluestage::ports::{Job, Ports, Seal, Verdict};
+use bluestage::ports::{Drafts, Job, Ports, Seal, Verdict};
 use bluestage::release::{ServiceName, Stage, StageName, Version, VersionRef};
 use tokio_util::sync::CancellationToken;
 
@@ -118,6 +118,7 @@ impl Memory {
             jobs: self.jobs.clone(),
             journal: self.journal.clone(),
             stages: self.stages.clone(),
+            drafts: Arc::new(Drafts::default()),
             stacks: self.stacks.clone(),
             artifacts: self.artifacts.clone(),
             test_runs: self.machine(machine),

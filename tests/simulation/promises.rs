@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use bluestage::ports::PageId;
-use bluestage::release::{Green, Stage, State, Version, VersionRef};
+use bluestage::release::{Green, ServiceName, Stage, State, Version, VersionId, VersionRef};
 
 use super::hosts::LEASE;
 use super::reach::{reached, reached_from, to};
@@ -135,7 +135,7 @@ impl Promises {
             let was = before.version(&of).map(|version| version.state);
             ensure(was == Some(State::Retiring), || format!("P9: {of} was {was:?} and is forgotten"))?;
         }
-        self.check_promotion(known, &before, after)?;
+        self.check_promotions(known, &before, after)?;
         for (of, version) in after.all_versions() {
             let wired = version.wiring.iter().map(|(service, wire)| to(service, &wire.version));
             let viewed = version.view.iter().map(|(service, id)| to(service, id));
@@ -147,29 +147,28 @@ impl Promises {
         check_events(after)
     }
 
-    /// P4 to P7, where something else is live after the write than before it.
-    fn check_promotion(&self, known: &mut Known, before: &Stage, after: &Stage) -> Broken {
-        let mut changed = 0;
-        for (name, service) in &after.services {
-            let was = before.services.get(name).and_then(|service| service.live.as_ref());
-            let Some(live) = service.live.as_ref().filter(|live| Some(*live) != was) else {
-                continue;
-            };
-            changed += 1;
-            let of = to(name, live);
+    /// P4 to P7, for each promotion that is in the write, in the order in which the history tells them.
+    fn check_promotions(&self, known: &mut Known, before: &Stage, after: &Stage) -> Broken {
+        let mut live = live_of(before);
+        for of in told_live(before, after) {
             let version = after.version(&of).ok_or_else(|| format!("P4: {of} is live and not there"))?;
-            let old = was.and_then(|id| before.version(&to(name, id)));
-            let is_newer = old.is_none_or(|old| old.ordinal < version.ordinal);
+            let was = live.insert(of.service.clone(), of.version.clone());
+            let old = was.map(|id| to(&of.service, &id));
+            let older = old.as_ref().and_then(|old| before.version(old).or_else(|| after.version(old)));
+            let is_newer = older.is_none_or(|older| older.ordinal < version.ordinal);
             ensure(is_newer, || format!("P6: {of} replaces a newer version"))?;
-            ensure(service.previous.first() == was, || format!("P4: {of} went live, and what was is not kept"))?;
             self.check_shipped(known, &of, version)?;
-            for (service, id) in version.view.iter().filter(|(service, _)| *service != name) {
-                let now = after.services.get(service).and_then(|service| service.live.as_ref());
+            for (service, id) in version.view.iter().filter(|(service, _)| **service != of.service) {
+                let now = live.get(service);
                 ensure(now == Some(id), || format!("P7: {of} went live, tested with {service} {id}, live is {now:?}"))?;
             }
+            let kept = after.services.get(&of.service).map(|service| (service.live.as_ref(), service.previous.first()));
+            let is_kept = kept
+                .is_some_and(|(live, kept)| live != Some(&of.version) || kept == old.as_ref().map(|old| &old.version));
+            ensure(is_kept, || format!("P4: {of} went live, and what was is not kept"))?;
             known.was_live.insert(of);
         }
-        ensure(changed <= 1, || format!("P4: write {} makes {changed} versions live", after.seq))
+        ensure(live == live_of(after), || format!("P4: write {} makes live what its history does not tell", after.seq))
     }
 
     /// P5: the stack that passed, and nothing else.
@@ -224,20 +223,39 @@ impl Promises {
     }
 }
 
-/// P9, and the life of a version: each state follows from one that leads to it.
+/// What is live of each service.
+fn live_of(stage: &Stage) -> BTreeMap<ServiceName, VersionId> {
+    let live = stage.services.iter().map(|(name, service)| Some((name.clone(), service.live.clone()?)));
+    live.flatten().collect()
+}
+
+/// What went live in a write, in order, as its history tells. Changes that wait in one worker are stored together.
+fn told_live(before: &Stage, after: &Stage) -> Vec<VersionRef> {
+    // The history forgets its beginning.
+    let is_told = |skip: &usize| after.recent.starts_with(&before.recent[*skip..]);
+    let told = (0..=before.recent.len()).find(is_told).map_or(0, |skip| before.recent.len() - skip);
+    let new = after.recent[told..].iter();
+    new.filter(|event| event.what == "went live").map(|event| event.of.clone()).collect()
+}
+
+/// P9, and the life of a version: each state follows from one that leads to it, or from one that leads to that where both
+/// changes may wait in one worker and are stored together.
 fn check_life(of: &VersionRef, was: Option<&Version>, version: &Version) -> Broken {
     use State::{Abandoned, Blue, Creating, Live, Previous, Promoting, Retiring, Tested};
     let before = was.map(|was| was.state);
     let leads_here = match (before, version.state) {
-        (None, now) => now == Creating,
+        // Begun, and given up by the next try of the same pipeline execution.
+        (None, now) => matches!(now, Creating | Abandoned),
         (Some(before), now) if before == now => true,
         (Some(before), now) => matches!(
             (before, now),
             (Creating, Blue)
                 | (Blue, Tested)
-                | (Tested, Blue | Promoting)
+                | (Tested, Blue | Promoting | Live)
                 | (Promoting, Live)
                 | (Live, Previous)
+                // Live, and replaced by the next one.
+                | (Tested | Promoting, Previous)
                 | (Creating | Blue | Tested | Promoting, Abandoned)
                 | (Previous | Abandoned, Retiring)
         ),

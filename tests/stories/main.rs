@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+#[path = "../large_stage/mod.rs"]
+mod large_stage;
 #[path = "../memory/mod.rs"]
 mod memory;
 
@@ -19,7 +21,9 @@ mod promote;
 mod refused_deployments;
 mod run_isolated_tests;
 mod runs_that_get_lost;
+mod size;
 mod sweep;
+mod together;
 mod update;
 mod updating;
 mod worker;
