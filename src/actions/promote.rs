@@ -96,15 +96,28 @@ enum Promoted {
     Waiting(String),
 }
 
-/// The intent, the hand-over of the events where the template has some, then the one write.
+/// One write, where nothing is to be done but to write. Else the intent, then the update of the fixed stack or the
+/// hand-over of the events, and then the write that makes it live.
 async fn promote(
     turn: &Turn<'_>,
     properties: &Promote,
     (of, seen, terms): (&VersionRef, &StackSeen, Promotion),
 ) -> Result<Promoted, Stop> {
     let name = &properties.stage;
-    let (stage, ()) = turn.update(name, |stage| stage.begin_promotion(of, seen, terms)).await?;
-    let has_events = stage.version(of).is_some_and(|version| version.green.is_some());
+    let (stage, is_begun) = turn
+        .update(name, |stage| {
+            stage.begin_promotion(of, seen, terms)?;
+            let only_written = properties.update.is_none() && !has_events(stage, of);
+            if only_written {
+                stage.finish_promotion(of, terms)?;
+            }
+            Ok(!only_written)
+        })
+        .await?;
+    if !is_begun {
+        return live(turn, properties, (&stage, of, None)).await;
+    }
+    let has_events = has_events(&stage, of);
     let is_promoting = stage.version(of).is_some_and(|version| version.state == State::Promoting);
     if let (Some(fixed), true) = (&properties.update, is_promoting) {
         return match updating::promote(turn, (properties, fixed), (of, terms)).await? {
@@ -121,6 +134,11 @@ async fn promote(
     }
     let (stage, ()) = turn.update(name, |stage| stage.finish_promotion(of, terms)).await?;
     live(turn, properties, (&stage, of, gap)).await
+}
+
+/// Whether the version's template declares `GreenDeployment`.
+fn has_events(stage: &Stage, of: &VersionRef) -> bool {
+    stage.version(of).is_some_and(|version| version.green.is_some())
 }
 
 /// The version is live: the verdict that says so, and whatever is to follow.
