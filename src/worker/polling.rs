@@ -9,6 +9,10 @@ use super::health::{ENDED, Loop, Sign};
 use super::pace::{Pace, Round};
 use crate::ports::{ActionKind, Offered};
 
+/// After so many jobs from one poll there may be more. How many CodePipeline hands out at most is not documented; AWS's own
+/// sample worker asks for ten. A worker with more free slots than that must not wait after each ten.
+const BATCH: usize = 10;
+
 impl Worker {
     /// Polls until `stopping` is cancelled.
     pub(super) async fn poll_until(&self, stopping: &CancellationToken) {
@@ -48,7 +52,7 @@ impl Worker {
                 Ok(offers) => {
                     self.health.went_well(Sign::Poll(action));
                     found += offers.len();
-                    full |= offers.len() >= free;
+                    full |= offers.len() >= free.min(BATCH);
                     offers.into_iter().for_each(|offered| self.take(offered, stopping));
                 }
                 Err(fault) => {
