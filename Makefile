@@ -65,9 +65,9 @@ mutants: ## Take one guard of the core away at a time and see that a test notice
 	@echo "mutants: one guard less at a time"
 	$(PYTHON) tests/mutants/run.py
 
-bench: $(VENV)/ok ## Fetch and unpack large artifacts: how fast, beside aws s3 cp and unzip, and with how much memory
-	@echo "bench: needs 4 GB of memory and of disk; compares with the AWS CLI where that is installed"
-	$(CARGO) bench --locked --bench artifacts
+bench: $(VENV)/ok ## Measure what bluestage costs and how it scales, beside what one would run instead
+	@echo "bench: the figures go into docs/performance.md; let nothing else run meanwhile"
+	$(CARGO) bench --locked --bench bench -- --write
 
 fuzz: ## Feed each of our readers with hostile input for MINUTES=10 each; needs a nightly compiler and cargo-fuzz
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { \

@@ -74,7 +74,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    fn environment(&self) -> Vec<(String, String)> {
+    pub fn environment(&self) -> Vec<(String, String)> {
         let mut environment = aws_environment(&self.aws);
         environment.push(("AWS_ENDPOINT_URL_CODEPIPELINE".to_owned(), self.codepipeline.clone()));
         environment.push(("BLUESTAGE_STATE".to_owned(), format!("s3://{STATE_BUCKET}/state")));
@@ -137,6 +137,11 @@ impl World {
 
     /// Starts one more worker that reaches the services here; it ends with its value.
     pub fn worker_at(&self, endpoints: &Endpoints) -> Process {
+        self.worker_with(endpoints, &self.options.worker_flags)
+    }
+
+    /// The same with flags of its own.
+    pub fn worker_with(&self, endpoints: &Endpoints, flags: &[String]) -> Process {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let mut command = Command::new(&self.bluestage);
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", venv().join("bin").display());
@@ -152,7 +157,7 @@ impl World {
             ("--sweep-seconds", "1"),
             ("--stop-grace-seconds", "10"),
         ];
-        add_flags(&mut command, &usual, &self.options.worker_flags);
+        add_flags(&mut command, &usual, flags);
         let name = format!("worker-{number}");
         let mut environment = endpoints.environment();
         Granted::put(self.granted.as_ref(), &mut environment);
