@@ -52,7 +52,7 @@ impl Stages for StageObjects {
     }
 
     async fn names(&self) -> Result<Vec<StageName>, Fault> {
-        let found = self.0.list(FOLDER, "list the stages").await?;
+        let found = self.0.list(FOLDER, &format!("list the stages in {}", self.0.location)).await?;
         Ok(found.into_iter().filter_map(|(name, _)| stage_of(&name)).collect())
     }
 

@@ -10,7 +10,7 @@ async fn tests_play_their_own_role_and_nothing_that_is_kept_tells_its_keys() {
                    echo key $AWS_SECRET_ACCESS_KEY; env | grep -c BLUESTAGE_STATE";
     let options = PipelineOptions::service("queue")
         .test("Command", &format!("{command} || true"))
-        .test("TestRoleArn", "arn:aws:iam::000000000000:role/queue-tests");
+        .test("TestRoleArn", &world.test_role());
     world.create_pipeline("queue", &options).await;
     let execution = world.release("queue", &queue::source()).await;
     let outcome = world.await_execution("queue", &execution).await;

@@ -4,17 +4,20 @@ use crate::probe::{plain, with_events};
 use crate::world::{PipelineOptions, Source, World};
 use crate::world_with_actions;
 
+/// As the roles of `pipeline-templates/stage-roles.yaml` ask for: it begins with the stage.
+const FIXED: &str = "test-billing";
+
 async fn create(world: &World) {
     let options = PipelineOptions::service("billing")
         .deploy("ParameterOverrides", r#"{"Version":{"Fn::GetBlue":"Version"}}"#)
         .promote("Strategy", "update")
-        .promote("StackName", "billing-of-test")
+        .promote("StackName", FIXED)
         .promote("DrainMinutes", "1");
     world.create_pipeline("billing", &options).await;
 }
 
 async fn fixed_stack_id(world: &World) -> String {
-    let told = world.cloudformation().describe_stacks().stack_name("billing-of-test").send().await;
+    let told = world.cloudformation().describe_stacks().stack_name(FIXED).send().await;
     let told = told.expect("the fixed stack is there");
     told.stacks()[0].stack_id().expect("an id").to_owned()
 }
@@ -25,7 +28,7 @@ async fn a_fixed_stack_keeps_its_identity_and_gets_what_was_tested() {
     create(&world).await;
     let first = world.release("billing", &with_events()).await;
     let first = world.await_execution("billing", &first).await;
-    assert_eq!(first.succeeded().action("Promote").variables["StackName"], "billing-of-test");
+    assert_eq!(first.succeeded().action("Promote").variables["StackName"], FIXED);
     let id = fixed_stack_id(&world).await;
 
     let second = world.release("billing", &plain()).await;
@@ -35,7 +38,7 @@ async fn a_fixed_stack_keeps_its_identity_and_gets_what_was_tested() {
     let stage = world.await_stage("what was left over is gone", |stage| stage.leftovers().is_empty()).await;
     let live = stage.live(&"billing".parse().expect("a name")).expect("billing is live");
     assert_eq!(live.outputs["Version"], version, "the tested parameters");
-    assert_eq!(world.stacks().await, ["billing-of-test"], "the stacks of the blues are gone");
+    assert_eq!(world.stacks().await, [FIXED], "the stacks of the blues are gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +51,7 @@ async fn an_update_that_fails_leaves_what_is_live_and_lowers_the_barrier() {
     let second = world.release("billing", &with_function(MISSING)).await;
     let second = world.await_execution("billing", &second).await;
     let message = &second.failed_in("Promote").message;
-    assert!(message.contains("billing-of-test"), "{message}");
+    assert!(message.contains(FIXED), "{message}");
     let stage = world.stage().await;
     let service = &stage.services[&"billing".parse().expect("a name")];
     assert_eq!(service.live.as_ref().map(ToString::to_string), Some(version));

@@ -1,4 +1,6 @@
-"""Gives a user of a running MiniStack exactly what the templates give a worker, and prints the user's key as JSON.
+"""Gives a user of a running MiniStack exactly what the templates give a worker, and prints the user's key and the tests' role as JSON.
+
+What is no worker's is there, too: the rights of pipelines, and a role for what pipelines and tests start besides.
 
 Usage: grant.py URL STATE_BUCKET
 """
@@ -15,12 +17,17 @@ def main(url, bucket):
     iam = client("iam")
     user = iam.create_user(UserName="worker")["User"]["Arn"]
     role = deploy(client, "bluestage-worker-role", template("worker-role.yaml"), {"StateBucket": bucket})
-    deploy(client, "bluestage-stage-roles", adapted(template("stage-roles.yaml")), {
+    stage = deploy(client, "bluestage-stage-roles", adapted(template("stage-roles.yaml")), {
         "WorkerRoleArn": user, "WorkerRoleName": role["WorkerRoleName"], "StateLocation": f"s3://{bucket}/state", "ArtifactBucket": "artifacts"})
     for arn in (policies_of(client, "bluestage-worker-role")["JobsAndState"], policies_of(client, "bluestage-stage-roles")["StageAccess"]):
         iam.attach_user_policy(UserName="worker", PolicyArn=arn)
-    jobs_role(client)
-    print(json.dumps(iam.create_access_key(UserName="worker")["AccessKey"], default=str))
+    # tests/conformance releases from buckets of its own.
+    jobs_role(client, ("artifacts", "sources", "conformance-*"))
+    services = {"Service": ["codepipeline.amazonaws.com", "cloudformation.amazonaws.com", "codebuild.amazonaws.com", "lambda.amazonaws.com"]}
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": services, "Action": "sts:AssumeRole"}]}
+    iam.create_role(RoleName="pipeline", AssumeRolePolicyDocument=json.dumps(trust))
+    key = iam.create_access_key(UserName="worker")["AccessKey"]
+    print(json.dumps({**key, "TestRoleArn": stage["TestRoleArn"]}, default=str))
 
 
 if __name__ == "__main__":

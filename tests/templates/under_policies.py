@@ -64,14 +64,14 @@ def account_as_shipped(client):
     return state, stage, iam.create_access_key(UserName="worker")["AccessKey"]
 
 
-def jobs_role(client):
+def jobs_role(client, buckets=("artifacts", "sources")):
     """By which the local CodePipeline hands out credentials with its jobs: the pipeline's own rights."""
     trust = {"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"}]}
     iam = client("iam")
     iam.create_role(RoleName="bluestage-local-jobs", AssumeRolePolicyDocument=json.dumps(trust))
     artifacts = {"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{b}{rest}" for b in ("artifacts", "sources") for rest in ("", "/*")]}]}
+        {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{b}{rest}" for b in buckets for rest in ("", "/*")]}]}
     iam.put_role_policy(RoleName="bluestage-local-jobs", PolicyName="artifacts", PolicyDocument=json.dumps(artifacts))
 
 

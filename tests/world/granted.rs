@@ -8,10 +8,17 @@ use serde_json::Value;
 
 use super::{STATE_BUCKET, root};
 
-/// A worker's credentials.
+/// A worker's credentials, and what goes with them.
 pub(super) struct Granted {
     key: String,
     secret: String,
+    /// The role that its tests may play.
+    pub(super) test_role: String,
+}
+
+/// Whether a stack of this name holds what gives rights, and is none that a worker has made.
+pub fn gives_rights(stack: &str) -> bool {
+    stack.starts_with("bluestage-")
 }
 
 /// Whether the tests are to run with rights.
@@ -31,12 +38,12 @@ impl Granted {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let key: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         let text = |name: &str| key[name].as_str().expect("a text").to_owned();
-        Self { key: text("AccessKeyId"), secret: text("SecretAccessKey") }
+        Self { key: text("AccessKeyId"), secret: text("SecretAccessKey"), test_role: text("TestRoleArn") }
     }
 
     /// Puts them into the environment of a process.
     pub(super) fn put(granted: Option<&Self>, environment: &mut Vec<(String, String)>) {
-        if let Some(Self { key, secret }) = granted {
+        if let Some(Self { key, secret, .. }) = granted {
             environment.push(("AWS_ACCESS_KEY_ID".to_owned(), key.clone()));
             environment.push(("AWS_SECRET_ACCESS_KEY".to_owned(), secret.clone()));
         }

@@ -38,6 +38,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use granted::Granted;
+pub use granted::gives_rights;
 use launch::{add_flags, start_local};
 pub use ministack::MiniStack;
 pub use pipelines::{ActionReport, Outcome, PipelineOptions, properties};
@@ -178,6 +179,12 @@ impl World {
         (self.local, self.codepipeline_url) = start_local(place, &listen, (&self.aws_url, &self.options));
     }
 
+    /// A role that tests may play: in a world that grants rights there is one, and in others any will do.
+    pub fn test_role(&self) -> String {
+        let granted = self.granted.as_ref().map(|granted| granted.test_role.clone());
+        granted.unwrap_or_else(|| "arn:aws:iam::000000000000:role/queue-tests".to_owned())
+    }
+
     /// The process id of the local CodePipeline.
     pub fn local_id(&self) -> u32 {
         self.local.id()
@@ -266,8 +273,7 @@ impl World {
     pub async fn stacks(&self) -> Vec<String> {
         let listed = self.cloudformation().describe_stacks().send().await.expect("stacks can be listed");
         let names = listed.stacks().iter().filter_map(|stack| stack.stack_name.clone());
-        // A world that grants rights has made the roles in stacks of its own.
-        let mut names: Vec<String> = names.filter(|name| !name.starts_with("bluestage-")).collect();
+        let mut names: Vec<String> = names.filter(|name| !gives_rights(name)).collect();
         names.sort();
         names
     }
