@@ -119,6 +119,46 @@ fn every_cause_is_told_to_whoever_runs_workers_and_no_other() {
 }
 
 #[test]
+fn every_exit_code_is_told_and_no_other() {
+    let source = read("src/cli/mod.rs");
+    let (_, ends) = source.split_once("enum Exit {").expect("how the program ends");
+    let ends = ends.split('}').next().unwrap_or_default().lines().filter_map(|line| line.split_once(" = "));
+    let ours: BTreeSet<u8> = ends.filter_map(|(_, code)| code.trim_end_matches(',').parse().ok()).collect();
+    assert_eq!(ours, BTreeSet::from([0, 1, 3]), "and 2 is clap's");
+    assert_eq!(ask_wrongly(&["no-such-verb"]), Some(2));
+    let all: BTreeSet<u8> = ours.into_iter().chain([2]).collect();
+    for page in ["docs/configuration.md", "docs/operations.md"] {
+        let page = read(page);
+        let rows = section(&page, "Exit codes").lines().filter_map(|line| line.strip_prefix("| "));
+        let told: Vec<u8> = rows.filter_map(|row| row.split(' ').next()?.parse().ok()).collect();
+        assert_eq!(told.iter().copied().collect::<BTreeSet<_>>(), all);
+        assert_eq!(told.len(), all.len(), "each once");
+    }
+    for (path, text) in sources() {
+        // The supervisor and the command that it starts end as the test command does.
+        let may = path.ends_with("src/cli/mod.rs")
+            || path.ends_with("src/main.rs")
+            || path.to_string_lossy().contains("src/runner/");
+        assert!(may || !text.contains("ExitCode") && !text.contains("process::exit"), "{}", path.display());
+    }
+}
+
+#[test]
+fn the_configuration_file_of_the_page_is_one() {
+    let page = read("docs/configuration.md");
+    let (_, block) = page.split_once("```toml\n").expect("an example");
+    let example = block.split("```").next().unwrap_or_default();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("bluestage.toml");
+    let name = file.to_str().expect("a text");
+    fs::write(&file, example).expect("a file");
+    ask(&["--config", name, "completions", "bash"]);
+    // It is really read.
+    fs::write(&file, format!("{example}\nno-such-setting = 1\n")).expect("a file");
+    assert_eq!(ask_wrongly(&["--config", name, "completions", "bash"]), Some(2));
+}
+
+#[test]
 fn the_manual_has_a_page_for_every_verb() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     ask(&["manual", directory.path().to_str().expect("a text")]);
@@ -154,6 +194,22 @@ fn root() -> PathBuf {
 
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).expect("the document is there")
+}
+
+/// Every source of the program.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut directories = vec![root().join("src")];
+    let mut found = Vec::new();
+    while let Some(directory) = directories.pop() {
+        for path in fs::read_dir(directory).expect("a directory").flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push((path.clone(), fs::read_to_string(&path).expect("a text")));
+            }
+        }
+    }
+    found
 }
 
 /// README, changes, and everything in `docs/`, `docs/decisions/` and `pipeline-templates/`.
@@ -223,4 +279,10 @@ fn ask(words: &[&str]) -> String {
     let output = output.expect("bluestage can be run");
     assert!(output.status.success(), "bluestage {words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
+}
+
+/// The code with which the program ends that is asked for what it does not have.
+fn ask_wrongly(words: &[&str]) -> Option<i32> {
+    let output = Command::new(env!("CARGO_BIN_EXE_bluestage")).args(words).env_clear().output();
+    output.expect("bluestage can be run").status.code()
 }

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Args)]
 pub(super) struct HealthFlags {
     /// Where the worker tells how it is; a port alone is one of 127.0.0.1
-    #[arg(long, env = "BLUESTAGE_HEALTH_ADDRESS", value_name = "ADDRESS:PORT", value_parser = address)]
+    #[arg(long, alias = "health-address", env = "BLUESTAGE_HEALTH_ADDRESS", value_name = "ADDRESS:PORT", value_parser = address)]
     address: SocketAddr,
     /// Ask whether it is ready for jobs, and not whether it is of use at all
     #[arg(long)]

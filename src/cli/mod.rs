@@ -1,8 +1,9 @@
-//! The command line: flags and `BLUESTAGE_*` variables become settings here and nowhere else.
+//! The command line: flags, `BLUESTAGE_*` variables and the configuration file become settings here and nowhere else.
 //!
 //! Each verb has a file. Standard output belongs to what a verb answers; log lines and errors go to standard error.
 
 mod action_types;
+mod config;
 mod explain;
 mod health;
 mod local;
@@ -87,7 +88,7 @@ enum Exit {
     /// All went well.
     Fine = 0,
     /// It could not do what it was asked to; standard error says why. Or a worker was asked how it is, and is not well. (2
-    /// is clap's, for flags that it cannot read.)
+    /// is clap's, for flags, variables and configuration files that cannot be read.)
     Trouble = 1,
     /// The worker was stopped while it still held jobs: another worker has to find them.
     JobsHeld = 3,
@@ -95,7 +96,8 @@ enum Exit {
 
 /// Runs the program until it ends.
 pub fn run() -> ExitCode {
-    let flags = Flags::from_arg_matches(&program().get_matches()).unwrap_or_else(|error| error.exit());
+    let matches = config::matches(program()).unwrap_or_else(|error| error.exit());
+    let flags = Flags::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match flags.verb {
         // These two change the process that they run in, so no other thread may run beside them.
         Verb::RunSupervisor => runner::supervise(),
@@ -142,13 +144,13 @@ async fn play(verb: Told) -> Result<Exit, Trouble> {
 
 /// The program's flags, with its version.
 fn program() -> clap::Command {
-    Flags::command().version(version())
+    Flags::command().version(version()).arg(config::flag())
 }
 
 /// The same without the verbs that only the worker gives itself.
 fn for_people() -> clap::Command {
     let about = program().get_about().cloned().unwrap_or_default();
-    let program = clap::Command::new("bluestage").version(version()).about(about);
+    let program = clap::Command::new("bluestage").version(version()).about(about).arg(config::flag());
     Told::augment_subcommands(telemetry::LogFlags::augment_args(program))
 }
 
@@ -185,6 +187,6 @@ mod tests {
 
     #[test]
     fn every_flag_is_well_formed() {
-        Flags::command().debug_assert();
+        program().debug_assert();
     }
 }
