@@ -1,5 +1,7 @@
 //! The worker's health over HTTP, for orchestrators and for people in a hurry: `/healthz`, `/readyz` and `/loops`, all
 //! short JSON. And the question itself, for containers that have no curl.
+//!
+//! The first two tell no names of pipelines, services or jobs, and so are for anybody who reaches them; whoever serves decides who may ask for the third.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -24,17 +26,22 @@ use crate::worker::{Health, LoopTold, SignTold};
 /// The largest answer that is read: a thousand jobs, each told in a line.
 const LARGEST_ANSWER: usize = 1 << 20;
 
+/// What anybody may ask: whether the worker is of use, and whether it is ready.
+pub fn probes(health: Arc<Health>) -> Router {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(health)
+}
+
+/// What tells names: each loop, and each job that is held.
+pub fn details(health: Arc<Health>) -> Router {
+    Router::new().route("/loops", get(loops)).with_state(health)
+}
+
 /// Serves on `listener` until `shutdown` ends.
 pub async fn serve(
     listener: TcpListener,
-    health: Arc<Health>,
+    router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/loops", get(loops))
-        .with_state(health);
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
@@ -121,13 +128,16 @@ pub enum AskError {
 pub async fn ask(address: SocketAddr, path: &str) -> Result<(bool, String), AskError> {
     let address = reachable(address);
     let stream = TcpStream::connect(address).await.map_err(|why| AskError::Connect { address, why })?;
-    answer(stream, path).await.map_err(|why| AskError::Answer { address, why })
+    answer(stream, (address, path)).await.map_err(|why| AskError::Answer { address, why })
 }
 
-async fn answer(stream: TcpStream, path: &str) -> Result<(bool, String), Box<dyn std::error::Error + Send + Sync>> {
+async fn answer(
+    stream: TcpStream,
+    (address, path): (SocketAddr, &str),
+) -> Result<(bool, String), Box<dyn std::error::Error + Send + Sync>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection); // It ends with the answer.
-    let request = Request::get(path).header("host", "bluestage").body(Empty::<Bytes>::new())?;
+    let request = Request::get(path).header("host", address.to_string()).body(Empty::<Bytes>::new())?;
     let answered = sender.send_request(request).await?;
     let status = answered.status();
     let body = Limited::new(answered.into_body(), LARGEST_ANSWER).collect().await?.to_bytes();

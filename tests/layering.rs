@@ -26,7 +26,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("health", &["worker"]),
     ("status", &["release"]),
     ("local", &["archive", "clock", "dice"]),
-    ("console", &["local", "ports", "release", "status"]),
+    ("console", &["local", "ports", "release", "status", "worker"]),
     (
         "cli",
         &[

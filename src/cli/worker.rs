@@ -1,10 +1,11 @@
 //! `bluestage worker`: flags to settings, adapters, signals.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,6 +18,7 @@ use super::seconds::{at_least_a_second, seconds};
 use super::test_flags::TestFlags;
 use super::{Exit, Trouble};
 use crate::actions::Limits;
+use crate::console::{self, StageSource, WorkerConsole};
 use crate::health;
 use crate::ports::{Ports, Seal};
 use crate::runner;
@@ -65,6 +67,31 @@ pub(super) struct WorkerFlags {
     /// default it is told nowhere
     #[arg(long, env = "BLUESTAGE_HEALTH_ADDRESS", value_name = "ADDRESS:PORT", value_parser = address)]
     health_address: Option<SocketAddr>,
+    /// Who finds the worker's console at its health address, and `/loops`: they tell names of pipelines, services and jobs
+    #[arg(long, env = "BLUESTAGE_CONSOLE", default_value = "loopback", value_enum)]
+    console: ConsoleFor,
+}
+
+/// Who finds the console.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ConsoleFor {
+    /// Whoever is on this machine, if the address is one that only this machine reaches
+    Loopback,
+    /// Whoever reaches the address
+    Everybody,
+    /// Nobody
+    Nobody,
+}
+
+impl ConsoleFor {
+    /// Whether the console is at an address.
+    fn is_at(self, address: IpAddr) -> bool {
+        match self {
+            Self::Loopback => address.is_loopback(),
+            Self::Everybody => true,
+            Self::Nobody => false,
+        }
+    }
 }
 
 /// Works until SIGTERM or Ctrl-C, then hands its jobs over; a second signal cuts that short.
@@ -77,10 +104,17 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     let ports = ports(&flags).await?;
     tracing::info!(state = %flags.place.state, slots = flags.slots, "the worker takes jobs");
     let limits = limits(&flags, &ports).await;
+    let source = StageSource { stages: Arc::clone(&ports.stages), runs: Arc::clone(&ports.run_records) };
+    let clock = Arc::clone(&ports.clock);
     let worker = Worker::new(ports, settings(&flags, limits));
     let over = CancellationToken::new();
     if let Some(listener) = listener {
-        tokio::spawn(health::serve(listener, worker.health(), over.clone().cancelled_owned()));
+        let mut router = health::probes(worker.health());
+        if flags.console.is_at(listener.local_addr()?.ip()) {
+            let console = WorkerConsole::new(worker.health(), source, clock, over.clone());
+            router = router.merge(console::worker_router(console, health::details(worker.health())));
+        }
+        tokio::spawn(health::serve(listener, router, over.clone().cancelled_owned()));
     }
     let ended = worker.run(stopping, cancelled).await;
     over.cancel();

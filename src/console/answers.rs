@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::page::Problem;
+use super::problem::Problem;
 use crate::local::Local;
 
 /// How many executions a history shows.

@@ -6,8 +6,8 @@ use super::Console;
 use super::answers::{self, ActionDetail, Artifact, ExecutionDetail, ExecutionSummary};
 use super::history::{revisions, trigger};
 use super::layout::{Content, Section, pairs, pipeline_page, told};
-use super::page::Problem;
 use super::pipeline::outcome;
+use super::problem::Problem;
 use super::words::{Seconds, Status, lasted, moment, seconds, short};
 
 pub(super) fn content(console: &Console, pipeline: &str, id: &str) -> Result<Content, Problem> {

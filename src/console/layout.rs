@@ -3,22 +3,32 @@
 use maud::{DOCTYPE, Markup, html};
 
 /// What one page shows.
+#[derive(Clone)]
 pub(super) struct Content {
     pub(super) title: String,
     pub(super) section: Section,
     pub(super) main: Markup,
 }
 
-/// To which of the console's two parts a page belongs.
+/// To which part of a console a page belongs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Pipelines,
     Stages,
+    Worker,
     None,
 }
 
+/// What stands around every page of a console.
+pub(super) struct Frame {
+    /// The navigation: what leads where.
+    pub(super) entries: &'static [(&'static str, &'static str, Section)],
+    /// What the console is.
+    pub(super) footer: &'static str,
+}
+
 /// The whole page.
-pub(super) fn document(content: &Content) -> Markup {
+pub(super) fn document(content: &Content, frame: &Frame) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -35,19 +45,15 @@ pub(super) fn document(content: &Content) -> Markup {
                 a class="skip" href="#main" { "Skip to the content" }
                 header class="bar" {
                     a class="brand" href="/console" { span class="mark" aria-hidden="true" {} "bluestage" }
-                    nav aria-label="Console" { ul { @for entry in ENTRIES { (entry_of(entry, content.section)) } } }
+                    nav aria-label="Console" { ul { @for entry in frame.entries { (entry_of(*entry, content.section)) } } }
                     p id="live" role="status" { noscript { "Reload for what is new" } }
                 }
                 main id="main" tabindex="-1" { (content.main) }
-                footer { p { "The local CodePipeline of bluestage. Nothing here is in AWS." } }
+                footer { p { (frame.footer) } }
             }
         }
     }
 }
-
-/// The navigation: what leads where.
-const ENTRIES: [(&str, &str, Section); 2] =
-    [("Pipelines", "/console", Section::Pipelines), ("Stages", "/console/stages", Section::Stages)];
 
 fn entry_of((name, href, section): (&str, &str, Section), here: Section) -> Markup {
     html! { li { a href=(href) aria-current=[(section == here).then_some("true")] { (name) } } }
@@ -105,7 +111,7 @@ mod tests {
             section: Section::None,
             main: html! { (outside("javascript:alert(1)", &html! { "look" })) (outside("https://x/?a=\"b", &html! { "look" })) },
         };
-        let page = document(&content).into_string();
+        let page = document(&content, &Frame { entries: &[], footer: "" }).into_string();
         assert!(!page.contains("<script>alert") && !page.contains("href=\"javascript:"), "{page}");
         assert!(page.contains("href=\"https://x/?a=&quot;b\""), "{page}");
     }

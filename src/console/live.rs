@@ -11,31 +11,30 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
 use serde_json::json;
 
-use super::Console;
-use super::page::Page;
+use super::site::Site;
 
 /// How often a page is made again: quick enough to feel immediate, and a page takes about a millisecond.
 const TICK: Duration = Duration::from_millis(400);
 
-struct Following {
-    console: Arc<Console>,
-    page: Page,
+struct Following<S: Site> {
+    site: Arc<S>,
+    page: S::Page,
     /// What was sent last.
     sent: String,
 }
 
 /// The page's content now, and again whenever it is another one, until the browser goes or the server stops.
-pub(super) fn stream(console: Arc<Console>, page: Page) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let following = Following { console, page, sent: String::new() };
+pub(super) fn stream<S: Site>(site: Arc<S>, page: S::Page) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let following = Following { site, page, sent: String::new() };
     Sse::new(stream::unfold(following, next)).keep_alive(KeepAlive::default())
 }
 
-async fn next(mut following: Following) -> Option<(Result<Event, Infallible>, Following)> {
+async fn next<S: Site>(mut following: Following<S>) -> Option<(Result<Event, Infallible>, Following<S>)> {
     loop {
-        if following.console.stop.is_cancelled() {
+        if following.site.stop().is_cancelled() {
             return None;
         }
-        let (_, content) = following.page.content(&following.console).await;
+        let (_, content) = following.site.content(&following.page).await;
         // As JSON it is one line, whatever people have written into messages.
         let now = json!({"title": content.title, "main": content.main.into_string()}).to_string();
         if now != following.sent {
@@ -43,8 +42,8 @@ async fn next(mut following: Following) -> Option<(Result<Event, Infallible>, Fo
             return Some((Ok(Event::default().data(now)), following));
         }
         tokio::select! {
-            () = following.console.stop.cancelled() => return None,
-            () = following.console.clock.sleep(TICK) => {}
+            () = following.site.stop().cancelled() => return None,
+            () = following.site.clock().sleep(TICK) => {}
         }
     }
 }

@@ -1,12 +1,13 @@
-//! The console: pages in a browser, at the port of the local CodePipeline.
+//! The consoles: pages in a browser, at the port of the local CodePipeline and at a worker's health address.
 //!
-//! It shows two things: the pipelines, which it knows by the operations of CodePipeline's API alone, and the stages,
-//! which it reads as `bluestage status` does. Pages are made here, whole, on every request: they are read without
-//! JavaScript. With it, the page that is open follows what happens (`live.rs`).
+//! The first shows pipelines, which it knows by the operations of CodePipeline's API alone; the second shows what a worker
+//! is doing; both show the stages, which they read as `bluestage status` does. Pages are made here, whole, on every
+//! request: they are read without JavaScript. With it, the page that is open follows what happens (`live.rs`).
 //!
-//! Read `page.rs` (which pages there are, and how one is answered), `layout.rs` (what all pages share), `pipelines.rs`,
-//! `pipeline.rs`, `execution.rs` and `stage.rs` (one page each), `requests.rs` (start, stop, retry, approve), `guard.rs` (who may
-//! ask). `answers.rs` is the API as the pages read it, `words.rs` are times and statuses in words.
+//! Read `site.rs` (what a console is, and how a page is answered), `page.rs` and `worker.rs` (which pages the two have),
+//! `layout.rs` (what all pages share), `pipelines.rs`, `pipeline.rs`, `execution.rs`, `stage.rs` and `overview.rs` (one page
+//! each), `requests.rs` (start, stop, retry, approve), `guard.rs` (who may ask). `answers.rs` is the API as the pages read
+//! it, `problem.rs` tells why a page cannot be shown, `words.rs` are times and statuses in words.
 
 mod answers;
 mod execution;
@@ -14,24 +15,27 @@ mod guard;
 mod history;
 mod layout;
 mod live;
+mod overview;
 mod page;
 mod pipeline;
 mod pipelines;
+mod problem;
 mod requests;
+mod site;
 mod stage;
 mod words;
+mod worker;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header;
-use axum::middleware::from_fn;
-use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
 
 use crate::local::Local;
 use crate::ports::{Clock, RunRecords, Stages};
+
+pub use worker::WorkerConsole;
 
 /// What the console shows, and what it needs for that.
 pub struct Console {
@@ -53,10 +57,9 @@ pub struct StageSource {
     pub runs: Arc<dyn RunRecords>,
 }
 
-/// The console's routes: all of them are below `/console`, but for the way there.
+/// The routes of the local CodePipeline's console: all of them are below `/console`, but for the way there.
 pub fn router(console: Console) -> Router {
-    Router::new()
-        .route("/", get(|| async { Redirect::to("/console") }))
+    let pages = Router::new()
         .route("/console", get(page::pipelines))
         .route("/console/pipelines/{pipeline}", get(page::pipeline))
         .route("/console/pipelines/{pipeline}/start", post(requests::start))
@@ -66,14 +69,17 @@ pub fn router(console: Console) -> Router {
         .route("/console/pipelines/{pipeline}/executions/{execution}/retry", post(requests::retry))
         .route("/console/stages", get(page::stages))
         .route("/console/stages/{stage}", get(page::stage))
-        .route("/console/assets/console.css", get(|| asset("text/css", include_str!("assets/console.css"))))
-        .route("/console/assets/live.js", get(|| asset("text/javascript", include_str!("assets/live.js"))))
-        .route("/console/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("assets/icon.svg"))))
-        .route("/console/{*rest}", get(page::nowhere))
-        .layer(from_fn(guard::guard))
-        .with_state(Arc::new(console))
+        .route("/console/{*rest}", get(page::nowhere));
+    site::complete(pages).with_state(Arc::new(console))
 }
 
-async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, format!("{kind}; charset=utf-8"))], text)
+/// The routes of a worker's console, and `further` ones that the same people may ask for.
+pub fn worker_router(console: WorkerConsole, further: Router) -> Router {
+    let pages = Router::new()
+        .route("/console", get(worker::overview))
+        .route("/console/stages", get(worker::stages))
+        .route("/console/stages/{stage}", get(worker::stage))
+        .route("/console/{*rest}", get(worker::nowhere))
+        .with_state(Arc::new(console));
+    site::complete(pages.merge(further))
 }

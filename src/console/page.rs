@@ -1,16 +1,19 @@
-//! Which pages there are, and how one is answered: whole, or as a stream that follows it.
+//! Which pages the console of the local CodePipeline has.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State as Shared};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
-use maud::html;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use tokio_util::sync::CancellationToken;
 
-use super::layout::{self, Content, Section};
-use super::{Console, execution, live, pipeline, pipelines, stage};
-use crate::local::Refused;
-use crate::ports::Fault;
+use super::layout::{Content, Frame, Section};
+use super::problem::Problem;
+use super::site::{Site, answer};
+use super::stage::{self, Links};
+use super::words::seconds;
+use super::{Console, StageSource, execution, pipeline, pipelines};
+use crate::ports::Clock;
 
 /// A page by its address.
 pub(super) enum Page {
@@ -22,72 +25,51 @@ pub(super) enum Page {
     Nowhere,
 }
 
-/// Why a page cannot be shown, or something not be done.
-pub(super) struct Problem {
-    status: StatusCode,
-    title: &'static str,
-    message: String,
-}
+/// What stands around each.
+pub(super) const FRAME: Frame = Frame {
+    entries: &[("Pipelines", "/console", Section::Pipelines), ("Stages", "/console/stages", Section::Stages)],
+    footer: "The local CodePipeline of bluestage. Nothing here is in AWS.",
+};
 
-impl Page {
-    /// What it shows now, or why it cannot.
-    pub(super) async fn content(&self, console: &Console) -> (StatusCode, Content) {
-        let shown = match self {
-            Self::Pipelines => pipelines::content(console),
-            Self::Pipeline(pipeline) => pipeline::content(console, pipeline),
-            Self::Execution { pipeline, execution } => execution::content(console, pipeline, execution),
-            Self::Stages => stage::all(console).await,
-            Self::Stage(name) => stage::content(console, name).await,
-            Self::Nowhere => Err(Problem::nowhere("The console has no such page.")),
+impl Site for Console {
+    type Page = Page;
+
+    const FRAME: Frame = FRAME;
+
+    async fn content(&self, page: &Page) -> (StatusCode, Content) {
+        let shown = match page {
+            Page::Pipelines => pipelines::content(self),
+            Page::Pipeline(pipeline) => pipeline::content(self, pipeline),
+            Page::Execution { pipeline, execution } => execution::content(self, pipeline, execution),
+            Page::Stages => self.stages().await,
+            Page::Stage(name) => self.stage(name).await,
+            Page::Nowhere => Err(Problem::nowhere("The console has no such page.")),
         };
-        shown.map_or_else(|problem| problem.content(), |content| (StatusCode::OK, content))
+        shown.map_or_else(Problem::content, |content| (StatusCode::OK, content))
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    fn stop(&self) -> &CancellationToken {
+        &self.stop
     }
 }
 
-impl Problem {
-    /// Something is not there.
-    pub(super) fn nowhere(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, title: "Not found", message: message.into() }
+impl Console {
+    async fn stages(&self) -> Result<Content, Problem> {
+        Ok(stage::all(&self.source()?.stages.names().await?))
     }
 
-    /// An answer is not as this console expects it.
-    pub(super) fn broken(error: &serde_json::Error) -> Self {
-        let message = format!("The local CodePipeline gave an answer that the console cannot read: {error}");
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, title: "This went wrong", message }
+    async fn stage(&self, name: &str) -> Result<Content, Problem> {
+        stage::content(self.source()?, name, (seconds(self.clock.now()), Links::ToPipelines)).await
     }
 
-    /// Its page.
-    fn content(self) -> (StatusCode, Content) {
-        let main = html! {
-            h1 { (self.title) }
-            p class="error" role="alert" { (self.message) }
-            p { a href="/console" { "All pipelines" } }
-        };
-        (self.status, Content { title: self.title.to_owned(), section: Section::None, main })
-    }
-
-    /// The whole answer.
-    pub(super) fn response(self) -> Response {
-        let (status, content) = self.content();
-        (status, Html(layout::document(&content).into_string())).into_response()
-    }
-}
-
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
-        let (status, title) = match refused.kind.as_str() {
-            "PipelineNotFoundException" | "PipelineExecutionNotFoundException" => (StatusCode::NOT_FOUND, "Not found"),
-            "InternalFailure" => (StatusCode::INTERNAL_SERVER_ERROR, "This went wrong"),
-            _ => (StatusCode::BAD_REQUEST, "This was not done"),
-        };
-        Self { status, title, message: refused.message }
-    }
-}
-
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        let message = format!("{fault}. The page goes on by itself when that is over.");
-        Self { status: StatusCode::BAD_GATEWAY, title: "The stage cannot be read", message }
+    fn source(&self) -> Result<&StageSource, Problem> {
+        let message = "This console was not told where stages are kept: start bluestage local with --state s3://BUCKET/PREFIX, \
+                       as the worker is.";
+        self.stages.as_ref().ok_or_else(|| Problem::nowhere(message))
     }
 }
 
@@ -125,14 +107,4 @@ pub(super) async fn stage(
 
 pub(super) async fn nowhere(Shared(console): Shared<Arc<Console>>, headers: HeaderMap) -> Response {
     answer(console, &headers, Page::Nowhere).await
-}
-
-async fn answer(console: Arc<Console>, headers: &HeaderMap, page: Page) -> Response {
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    // What a browser's EventSource accepts, and nothing else does.
-    if accepted == Some("text/event-stream") {
-        return live::stream(console, page).into_response();
-    }
-    let (status, content) = page.content(&console).await;
-    (status, Html(layout::document(&content).into_string())).into_response()
 }

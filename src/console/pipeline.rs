@@ -11,8 +11,8 @@ use super::answers::{
 };
 use super::history::{self, execution_link};
 use super::layout::{Content, Section, execution_page, outside, pipeline_page, told, unseen};
-use super::page::Problem;
 use super::pipelines::stage_status;
+use super::problem::Problem;
 use super::requests::VARIABLE;
 use super::words::{Seconds, Status, is_going_on, lasted, seconds, spaced};
 

@@ -6,7 +6,7 @@ use super::Console;
 use super::answers::{self, Declaration, ExecutionSummary, PipelineState, StageState};
 use super::history::{execution_link, trigger};
 use super::layout::{Content, Section, pipeline_page, told, unseen};
-use super::page::Problem;
+use super::problem::Problem;
 use super::words::{Seconds, Status, lasted, moment, seconds};
 
 struct Shown {

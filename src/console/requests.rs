@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::Console;
 use super::layout::pipeline_page;
-use super::page::Problem;
+use super::page::FRAME;
+use super::problem::Problem;
 
 /// What precedes a variable's name in the form that starts a pipeline.
 pub(super) const VARIABLE: &str = "variable.";
@@ -101,6 +102,6 @@ pub(super) async fn approve(
 fn ask(console: &Console, pipeline: &str, (operation, input): (&str, Value)) -> Response {
     match console.local.ask(operation, input) {
         Ok(_) => Redirect::to(&pipeline_page(pipeline)).into_response(),
-        Err(refused) => Problem::from(refused).response(),
+        Err(refused) => Problem::from(refused).response(&FRAME),
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use super::StageSource;
 use super::history::execution_link;
 use super::layout::{Content, Section, told};
-use super::page::Problem;
-use super::words::{Seconds, Status, length, moment, seconds};
-use super::{Console, StageSource};
+use super::problem::Problem;
+use super::words::{Seconds, Status, length, moment, short};
 use crate::ports::{RunRecord, RunStatus};
 use crate::release::{Event, Moment, Run, RunId, RunOutcome, Stage, StageName, State, Version, VersionRef};
 use crate::status::{ServiceReport, StageReport, VersionReport};
@@ -19,28 +19,40 @@ const EVENTS: usize = 40;
 /// How many test runs are shown, newest first.
 const RUNS: usize = 12;
 
+/// Where the names of executions lead.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Links {
+    /// To their pages.
+    ToPipelines,
+    /// Nowhere: this console has no pipelines.
+    Nowhere,
+}
+
 struct Shown {
     stage: Stage,
     report: StageReport,
     records: BTreeMap<RunId, RunRecord>,
     now: Seconds,
+    links: Links,
 }
 
 /// All stages.
-pub(super) async fn all(console: &Console) -> Result<Content, Problem> {
-    let names = source(console)?.stages.names().await?;
+pub(super) fn all(names: &[StageName]) -> Content {
     let main = html! {
         h1 { "Stages" }
         @if names.is_empty() { p { "Nothing was released into any stage yet." } }
-        ul class="plain" { @for name in &names { li { a href={ "/console/stages/" (name) } { (name) } } } }
+        ul class="plain" { @for name in names { li { a href={ "/console/stages/" (name) } { (name) } } } }
     };
-    Ok(Content { title: "Stages".to_owned(), section: Section::Stages, main })
+    Content { title: "Stages".to_owned(), section: Section::Stages, main }
 }
 
-/// One stage.
-pub(super) async fn content(console: &Console, name: &str) -> Result<Content, Problem> {
-    let source = source(console)?;
-    let absent = || Problem::nowhere(format!("Nothing was ever released into a stage {name}."));
+/// One stage, as it is now.
+pub(super) async fn content(
+    source: &StageSource,
+    name: &str,
+    (now, links): (Seconds, Links),
+) -> Result<Content, Problem> {
+    let absent = || absent(name);
     let name: StageName = name.parse().map_err(|_| absent())?;
     let stage = source.stages.read(&name).await?.ok_or_else(absent)?.stage;
     let mut records = BTreeMap::new();
@@ -50,14 +62,13 @@ pub(super) async fn content(console: &Console, name: &str) -> Result<Content, Pr
         }
     }
     let report = StageReport::of(&stage);
-    let shown = Shown { stage, report, records, now: seconds(console.clock.now()) };
+    let shown = Shown { stage, report, records, now, links };
     Ok(Content { title: format!("Stage {name}"), section: Section::Stages, main: shown.main() })
 }
 
-fn source(console: &Console) -> Result<&StageSource, Problem> {
-    let message = "This console was not told where stages are kept: start bluestage local with --state s3://BUCKET/PREFIX, \
-                   as the worker is.";
-    console.stages.as_ref().ok_or_else(|| Problem::nowhere(message))
+/// There is no stage of this name.
+pub(super) fn absent(name: &str) -> Problem {
+    Problem::nowhere(format!("Nothing was ever released into a stage {name}."))
 }
 
 /// The newest run of each version, newest first.
@@ -220,7 +231,8 @@ impl Shown {
                 span class="facts" {
                     " by "
                     @match by.map(pipeline_of) {
-                        Some(pipeline) => { (pipeline) " " (execution_link(pipeline, &event.who)) },
+                        Some(pipeline) if self.links == Links::ToPipelines => { (pipeline) " " (execution_link(pipeline, &event.who)) },
+                        Some(pipeline) => { (pipeline) " " code class="id" { (short(&event.who)) } },
                         None => (event.who),
                     }
                 }

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::Settings;
+use super::recent::{Recent, Subject, VerdictTold};
 use super::sweeping::LONGEST_WAIT;
-use crate::ports::{ActionKind, Clock, JobId};
+use crate::ports::{ActionKind, Clock, Job, JobId, Verdict};
 
 /// An action is the first choice in one round of polling out of three, and a round may have to wait until a job that
 /// has the last slot is answered.
@@ -94,6 +95,8 @@ pub struct Health {
     sweep_limit: Duration,
     /// The oldest that the last look at the journal may be.
     journal_limit: Duration,
+    /// Jobs that the worker holds at once at most.
+    slots: usize,
     state: Mutex<State>,
 }
 
@@ -101,13 +104,23 @@ struct State {
     loops: BTreeMap<Loop, Doing>,
     /// When each went well last, and what went wrong since.
     last: BTreeMap<Sign, Last>,
+    /// The jobs that are served.
+    jobs: BTreeMap<JobId, Held>,
+    recent: Recent,
     began: Duration,
     stopping: bool,
 }
 
+#[derive(Clone)]
 struct Doing {
     what: String,
     since: Duration,
+}
+
+struct Held {
+    /// Unknown until the job was read: of one that is taken over there is only its id at first.
+    of: Option<Subject>,
+    began: Duration,
 }
 
 #[derive(Default)]
@@ -127,6 +140,21 @@ pub struct LoopTold {
     pub since: SystemTime,
     /// How long ago that is.
     pub age: Duration,
+}
+
+/// A job that is served, as others are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobTold {
+    /// Its id.
+    pub id: JobId,
+    /// What it is about, as soon as that is known.
+    pub of: Option<Subject>,
+    /// For how long it is held.
+    pub held: Duration,
+    /// What is being done about it.
+    pub doing: String,
+    /// For how long that.
+    pub doing_for: Duration,
 }
 
 /// A sign of use, as others are told of it.
@@ -161,6 +189,8 @@ impl Health {
         let state = State {
             loops: Loop::ALWAYS.map(idle).into(),
             last: Sign::ALL.map(|sign| (sign, Last::default())).into(),
+            jobs: BTreeMap::new(),
+            recent: Recent::default(),
             began,
             stopping: false,
         };
@@ -169,6 +199,7 @@ impl Health {
             poll_limit: (settings.pacing.idle + settings.longest_hold) * ROUNDS,
             sweep_limit: (settings.sweep_every + LONGEST_WAIT) * SWEEPS,
             journal_limit: settings.lease,
+            slots: settings.slots,
             state: Mutex::new(state),
         }
     }
@@ -185,8 +216,23 @@ impl Health {
     pub(super) fn serves(self: &Arc<Self>, job: &JobId) -> Served {
         let of = Loop::Job(job.clone());
         let doing = Doing { what: "begins".to_owned(), since: self.clock.elapsed() };
-        self.lock().loops.insert(of.clone(), doing);
-        Served { health: Arc::clone(self), of }
+        let mut state = self.lock();
+        state.jobs.insert(job.clone(), Held { of: None, began: doing.since });
+        state.loops.insert(of, doing);
+        Served { health: Arc::clone(self), job: job.clone() }
+    }
+
+    /// A job that is served is known from now on.
+    pub(super) fn knows(&self, job: &Job) {
+        if let Some(held) = self.lock().jobs.get_mut(&job.id) {
+            held.of = Some(Subject::of(job));
+        }
+    }
+
+    /// A verdict was reached.
+    pub(super) fn decided(&self, job: &Job, verdict: &Verdict) {
+        let told = VerdictTold::new(job, verdict, self.clock.now());
+        self.lock().recent.add(told);
     }
 
     pub(super) fn went_well(&self, sign: Sign) {
@@ -213,6 +259,41 @@ impl Health {
             LoopTold { of: of.clone(), doing: doing.what.clone(), since: ago(now, age), age }
         };
         state.loops.iter().map(told).collect()
+    }
+
+    /// Every job that is served, the one that is held for longest first.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobTold> {
+        let elapsed = self.clock.elapsed();
+        let state = self.lock();
+        let told = |(id, held): (&JobId, &Held)| {
+            let doing = state.loops.get(&Loop::Job(id.clone()))?.clone();
+            let doing_for = elapsed.saturating_sub(doing.since);
+            let held_for = elapsed.saturating_sub(held.began);
+            Some(JobTold { id: id.clone(), of: held.of.clone(), held: held_for, doing: doing.what, doing_for })
+        };
+        let mut jobs: Vec<JobTold> = state.jobs.iter().filter_map(told).collect();
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.held));
+        jobs
+    }
+
+    /// How many jobs may be served at once.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// The last verdicts, newest first.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<VerdictTold> {
+        self.lock().recent.all()
+    }
+
+    /// For how long the worker has run.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        let began = self.lock().began;
+        self.clock.elapsed().saturating_sub(began)
     }
 
     /// Every sign that the worker is of use.
@@ -284,11 +365,13 @@ fn ago(now: SystemTime, age: Duration) -> SystemTime {
 /// A job that is being served.
 pub(super) struct Served {
     health: Arc<Health>,
-    of: Loop,
+    job: JobId,
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.health.lock().loops.remove(&self.of);
+        let mut state = self.health.lock();
+        state.loops.remove(&Loop::Job(self.job.clone()));
+        state.jobs.remove(&self.job);
     }
 }

@@ -12,6 +12,7 @@ mod noted;
 mod pace;
 mod page;
 mod polling;
+mod recent;
 mod serving;
 mod sweeping;
 
@@ -22,8 +23,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use health::{Health, Loop, LoopTold, Sign, SignTold};
+pub use health::{Health, JobTold, Loop, LoopTold, Sign, SignTold};
 pub use pace::Pacing;
+pub use recent::{Reached, Subject, VerdictTold};
 
 use crate::actions::Limits;
 use crate::ports::Ports;

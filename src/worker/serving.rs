@@ -155,6 +155,7 @@ impl Serving {
             (Some(stage), Some(service)) => format!(" of {service} in stage {stage}"),
             _ => String::new(),
         };
+        self.health.knows(job);
         self.says(&job.id, format!("plays {}{of}", job.action));
         let hold = Hold::new(self.ports.clock.clone(), self.longest_hold, self.stopping.clone());
         let acting = AssertUnwindSafe(actions::act(&self.ports, self.limits, job, &hold));
@@ -167,6 +168,7 @@ impl Serving {
     /// Reports the verdict, and if CodePipeline refuses it, that it did.
     async fn conclude(&self, job: &Job, verdict: Verdict) {
         log(&verdict);
+        self.health.decided(job, &verdict);
         self.says(&job.id, "reports its verdict");
         let Err(fault) = self.report(job, &verdict).await else {
             return;

@@ -39,7 +39,7 @@ for (const e of document.querySelectorAll("[aria-labelledby]"))
 return faults;
 "#;
 
-fn is_accessible(browser: &Browser) {
+pub(crate) fn is_accessible(browser: &Browser) {
     assert_eq!(browser.evaluate(ACCESSIBLE), serde_json::json!([]));
 }
 
@@ -207,7 +207,7 @@ async fn a_page_of_somebody_else_can_neither_press_a_button_nor_read_the_console
     }
 }
 
-fn request(to: &str, head: &str) -> String {
+pub(crate) fn request(to: &str, head: &str) -> String {
     let kind = if head.starts_with("POST") { "Content-Type: application/x-www-form-urlencoded\r\n" } else { "" };
     request_with(to, &format!("{head}{kind}"), "")
 }

@@ -36,6 +36,7 @@ mod switching;
 mod test_role;
 mod torture;
 mod updating;
+mod worker_console;
 
 #[path = "../world/mod.rs"]
 mod world;

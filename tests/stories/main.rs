@@ -10,6 +10,7 @@ mod large_stage;
 mod memory;
 
 mod builds;
+mod console;
 mod crashes;
 mod cut_actions;
 mod cuts;
