@@ -13,7 +13,7 @@ pub(super) fn content(health: &Health, place: &str) -> Content {
     let main = html! {
         header class="title" { h1 { "Worker" } (state(health).shown()) }
         p class="facts" {
-            "Of " code { (place) } " · bluestage " (env!("CARGO_PKG_VERSION")) " · for " (length(health.age().as_secs_f64()))
+            "Of " code { (place) } " · bluestage " (env!("CARGO_PKG_VERSION")) " · has run for " (length(health.age().as_secs_f64()))
         }
         (told(&last))
         (troubles(health))
@@ -84,8 +84,8 @@ fn verdict_item(verdict: &VerdictTold) -> Markup {
     html! {
         li id={ "verdict-" (verdict.job) } class=(status.tone()) {
             (moment(seconds(verdict.at))) " " strong { (about(&verdict.of)) } " " (status.shown())
+            span class="facts" { " in " (execution(&verdict.of)) }
             p class="message" { (verdict.words) }
-            p class="facts" { (execution(&verdict.of)) }
         }
     }
 }
