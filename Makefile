@@ -96,6 +96,8 @@ policies: $(VENV)/ok $(CHECKS)/ok ## Release the samples on an AWS that asks IAM
 	@$(CARGO) build --locked --quiet --bin bluestage
 	$(CHECKS)/bin/python -W ignore tests/templates/under_policies.py $(BUILT)/bluestage
 
+# Not in .ci/run: about ten minutes, and what it finds beyond `make templates` (each call is allowed) and `make policies` (the
+# samples are released) comes from tests with needs of their own. No test is left out of it.
 granted: $(VENV)/ok $(CHECKS)/ok ## Run the tests of the whole with workers that have the rights of the templates and no others
 	BLUESTAGE_TEST_AUTH=true $(CARGO) test --locked --test integration
 
