@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod console;
 pub mod dice;
+pub mod doctor;
 pub mod health;
 pub mod local;
 pub mod ports;

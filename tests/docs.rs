@@ -10,6 +10,7 @@ const VERBS: &[&str] = &[
     "worker",
     "status",
     "explain",
+    "doctor",
     "health",
     "switch-back",
     "rebind",

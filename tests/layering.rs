@@ -6,6 +6,7 @@
 //!     worker   status   local
 //!        └── actions ──┐
 //!         release ◄────┴──► ports ◄── aws · runner
+//!                              └─ doctor ◄─ aws
 //! ```
 
 use std::collections::BTreeSet;
@@ -20,7 +21,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("release", &[]),
     ("ports", &["release", "clock", "dice"]),
     ("actions", &["release", "ports", "clock", "dice"]),
-    ("aws", &["release", "ports", "archive"]),
+    ("doctor", &["ports"]),
+    ("aws", &["release", "ports", "archive", "doctor"]),
     ("runner", &["release", "ports", "clock", "archive"]),
     ("worker", &["actions", "ports"]),
     ("health", &["worker"]),
@@ -30,8 +32,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "actions", "archive", "aws", "clock", "console", "dice", "health", "local", "ports", "release", "runner",
-            "status", "worker",
+            "actions", "archive", "aws", "clock", "console", "dice", "doctor", "health", "local", "ports", "release",
+            "runner", "status", "worker",
         ],
     ),
     ("main", &["cli"]),

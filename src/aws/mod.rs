@@ -6,6 +6,7 @@
 //! - `stacks` is CloudFormation;
 //! - `state_bucket`, at a [`StateLocation`], holds `stages`, `journal` and `run_records`;
 //! - `test_roles` is STS, `builds` is CodeBuild;
+//! - [`mod@doctor`] asks what `bluestage doctor` tells;
 //! - [`objects`] are plain objects, and [`emulated`] the rest of AWS, for the local CodePipeline;
 //! - `artifacts` are the pipelines' own objects, and `files` moves files for it and for `run_records`.
 //!
@@ -16,6 +17,7 @@ pub mod action_types;
 mod artifacts;
 mod builds;
 mod clients;
+pub mod doctor;
 mod download;
 pub mod emulated;
 mod fault;

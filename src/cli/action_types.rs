@@ -84,7 +84,7 @@ async fn register(action_types: &ActionTypes, definitions: &[ActionTypeDefinitio
 }
 
 /// The definitions in the template, in CodePipeline's own form.
-fn definitions(region: &str, state: Option<&StateLocation>) -> Result<Vec<ActionTypeDefinition>, Trouble> {
+pub(super) fn definitions(region: &str, state: Option<&StateLocation>) -> Result<Vec<ActionTypeDefinition>, Trouble> {
     let template: serde_norway::Value = serde_norway::from_str(TEMPLATE)?;
     let given = Given {
         region,

@@ -4,6 +4,7 @@
 
 mod action_types;
 mod config;
+mod doctor;
 mod explain;
 mod health;
 mod local;
@@ -53,6 +54,8 @@ enum Verb {
 enum Told {
     /// Take jobs from CodePipeline and serve them until told to stop
     Worker(worker::WorkerFlags),
+    /// Look an account over before and while workers run: what is wrong, and what cures it. Changes nothing
+    Doctor(doctor::DoctorFlags),
     /// Ask a worker how it is, such as for a container's health check
     Health(health::HealthFlags),
     /// Run a CodePipeline on this machine, to try pipelines and workers on
@@ -92,6 +95,8 @@ enum Exit {
     Trouble = 1,
     /// The worker was stopped while it still held jobs: another worker has to find them.
     JobsHeld = 3,
+    /// The doctor has looked at everything, and something is wrong.
+    FaultsFound = 4,
 }
 
 /// Runs the program until it ends.
@@ -128,6 +133,7 @@ fn serve(verb: Told) -> Exit {
 async fn play(verb: Told) -> Result<Exit, Trouble> {
     let ended = match verb {
         Told::Worker(flags) => return worker::run(flags).await,
+        Told::Doctor(flags) => return doctor::run(flags).await,
         Told::Health(flags) => return health::run(flags).await,
         Told::Local(flags) => local::run(flags).await,
         Told::Actions(verb) => action_types::run(verb).await,

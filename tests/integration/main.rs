@@ -12,6 +12,7 @@ mod codepipeline;
 mod console;
 mod contract;
 mod counted;
+mod doctor;
 mod events;
 mod fickle;
 mod health;

@@ -8,22 +8,34 @@ from botocore import xform_name
 
 from emulators import ROOT, template
 
-SERVICES = ["cloudformation", "codebuild", "codepipeline", "s3", "sts"]
+SERVICES = ["cloudformation", "codebuild", "codepipeline", "iam", "s3", "sts"]
 
 # Where IAM calls an operation of S3 by another name.
 IAM_NAMES = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
     "s3:CreateMultipartUpload": "s3:PutObject",
     "s3:UploadPart": "s3:PutObject",
     "s3:CompleteMultipartUpload": "s3:PutObject",
 }
 
-# Called by `bluestage actions`, which a person runs with rights of their own.
+# Called by `bluestage actions` and `bluestage doctor`, which a person runs with rights of their own.
 OF_A_PERSON = {
     "codepipeline:ListActionTypes",
     "codepipeline:CreateCustomActionType",
     "codepipeline:DeleteCustomActionType",
+    "iam:GetRole",
+    "iam:SimulatePrincipalPolicy",
+    "s3:GetBucketPolicy",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketVersioning",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "sts:GetCallerIdentity",  # allowed to everybody
 }
 
 # Allowed, though no call has this name or none of ours.

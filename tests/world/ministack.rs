@@ -25,27 +25,32 @@ pub struct MiniStack {
 impl MiniStack {
     /// Starts one on a free port and waits until it answers.
     pub async fn start() -> Self {
-        tokio::task::spawn_blocking(Self::start_blocking).await.expect("MiniStack starts")
+        Self::asking(super::granted::is_asked()).await
     }
 
-    fn start_blocking() -> Self {
+    /// The same; it evaluates IAM, or allows everything.
+    pub async fn asking(iam: bool) -> Self {
+        tokio::task::spawn_blocking(move || Self::start_blocking(iam)).await.expect("MiniStack starts")
+    }
+
+    fn start_blocking(iam: bool) -> Self {
         // Between finding a free port and taking it, another test may be faster.
         for _ in 0..5 {
-            if let Some(started) = Self::try_start() {
+            if let Some(started) = Self::try_start(iam) {
                 return started;
             }
         }
         panic!("MiniStack did not start");
     }
 
-    fn try_start() -> Option<Self> {
+    fn try_start(iam: bool) -> Option<Self> {
         let program = venv().join("bin/ministack");
         assert!(program.exists(), "{} is missing; run the tests with: make test", program.display());
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
         let home = tempfile::Builder::new().prefix("ministack-").tempdir().expect("a temporary directory");
-        let environment = environment(home.path(), port);
+        let environment = environment(home.path(), port, iam);
         let mut process = Process::start("ministack", Command::new(program), home.path(), &environment);
         let deadline = Instant::now() + PATIENCE;
         while process.runs() && Instant::now() < deadline {
@@ -80,7 +85,7 @@ impl MiniStack {
 }
 
 /// Its functions inherit its environment, so it gets none of ours; its listener for IoT would take a fixed port.
-fn environment(home: &Path, port: u16) -> Vec<(String, String)> {
+fn environment(home: &Path, port: u16, iam: bool) -> Vec<(String, String)> {
     let within = |name: &str| {
         let path = home.join(name);
         std::fs::create_dir(&path).expect("a directory");
@@ -101,7 +106,7 @@ fn environment(home: &Path, port: u16) -> Vec<(String, String)> {
         ("LAMBDA_WARM_TTL_SECONDS", "60".to_owned()),
         // A function that calls another one holds a thread meanwhile; with too few of them all wait for each other.
         ("MINISTACK_WORKER_THREADS", "256".to_owned()),
-        ("AUTH", super::granted::is_asked().to_string()),
+        ("AUTH", iam.to_string()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()

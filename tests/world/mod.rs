@@ -66,6 +66,8 @@ pub struct Options {
     pub worker_flags: Vec<String>,
     /// What else is in the environment of each worker.
     pub worker_environment: Vec<(String, String)>,
+    /// Whether the local AWS evaluates IAM, whatever the tests are run with.
+    pub asks_iam: bool,
 }
 
 /// Where the services are reached: at themselves, or through a proxy.
@@ -103,7 +105,7 @@ impl World {
     /// Starts everything but workers.
     pub async fn start(bluestage: &Path, options: Options) -> Self {
         let home = tempfile::Builder::new().prefix("bluestage-world-").tempdir().expect("a temporary directory");
-        let ministack = MiniStack::start().await;
+        let ministack = MiniStack::asking(options.asks_iam || granted::is_asked()).await;
         let aws_url = ministack.url.clone();
         let sdk = sdk(&aws_url);
         make_buckets(&sdk).await;
@@ -209,8 +211,9 @@ impl World {
     pub fn bluestage_at(&self, endpoints: &Endpoints, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(&self.bluestage);
         let mut environment = endpoints.environment();
-        // A person registers the action types, with rights of their own; all else a worker may do, too.
-        Granted::put(self.granted.as_ref().filter(|_| arguments.first() != Some(&"actions")), &mut environment);
+        // A person registers the action types and calls the doctor, with rights of their own; all else a worker may do, too.
+        let of_a_person = ["actions", "doctor"].map(Some).contains(&arguments.first().copied());
+        Granted::put(self.granted.as_ref().filter(|_| !of_a_person), &mut environment);
         command.args(arguments).env_clear().envs(environment);
         command.output().expect("bluestage can be run")
     }

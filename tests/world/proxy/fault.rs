@@ -37,6 +37,8 @@ pub enum Trouble {
     ClockSkewed,
     /// The credentials have expired.
     Expired,
+    /// A policy does not allow it.
+    Denied,
 }
 
 impl Fault {
@@ -61,8 +63,12 @@ const AHEAD: Duration = Duration::from_mins(10);
 
 /// The date that the service tells with its answer, if it is not today's.
 pub(super) fn date(trouble: Trouble) -> Option<String> {
-    let ahead = DateTime::from(SystemTime::now() + AHEAD);
-    (trouble == Trouble::ClockSkewed).then(|| ahead.fmt(DateTimeFormat::HttpDate).expect("a date"))
+    (trouble == Trouble::ClockSkewed).then(|| date_in(AHEAD))
+}
+
+/// The date of a clock that is so far ahead.
+pub(super) fn date_in(ahead: Duration) -> String {
+    DateTime::from(SystemTime::now() + ahead).fmt(DateTimeFormat::HttpDate).expect("a date")
 }
 
 /// Status, media type and body of the service's answer, in its own form.
@@ -117,6 +123,13 @@ fn words(service: Service, trouble: Trouble) -> (u16, &'static str, &'static str
             "InvalidSignatureException",
             "Signature not yet current: 20200101T001000Z is still later than 20200101T000000Z",
         ),
+        (Trouble::Denied, Service::S3) => (403, "AccessDenied", "Access Denied"),
+        (Trouble::Denied, Service::CloudFormation) => {
+            (403, "AccessDenied", "User is not authorized to perform this action")
+        }
+        (Trouble::Denied, Service::CodePipeline) => {
+            (400, "AccessDeniedException", "User is not authorized to perform this action")
+        }
         (Trouble::Expired, Service::S3) => (400, "ExpiredToken", "The provided token has expired."),
         (Trouble::Expired, _) => {
             (403, "ExpiredTokenException", "The security token included in the request is expired")

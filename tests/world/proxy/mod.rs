@@ -82,6 +82,11 @@ impl Proxy {
         self.weather.calm();
     }
 
+    /// From now on the service's clock is so far ahead, by the date that its answers tell.
+    pub fn set_ahead(&self, ahead: Duration) {
+        self.weather.set_ahead(ahead);
+    }
+
     /// The next call of this operation that comes meets this fault; said several times, so do the ones after it.
     pub fn spoil(&self, operation: &str, fault: Fault) {
         self.weather.spoil(operation, fault);

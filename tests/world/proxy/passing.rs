@@ -92,7 +92,10 @@ impl Asked {
         let (mut sender, connection) = handshake.map_err(|_| HungUp)?;
         tokio::spawn(connection); // Ends with the answer's body, or when that is dropped.
         let answered = sender.send_request(Request::from_parts(head, body)).await.map_err(|_| HungUp)?;
-        let (head, body) = answered.into_parts();
+        let (mut head, body) = answered.into_parts();
+        if let Some(ahead) = weather.ahead() {
+            head.headers.insert(DATE, fault::date_in(ahead).parse().expect("a date"));
+        }
         if self.call.service != Service::CodePipeline {
             return Ok(Response::from_parts(head, Either::Left(body)));
         }

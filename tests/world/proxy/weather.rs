@@ -42,6 +42,8 @@ struct State {
     is_cut: bool,
     /// Faults for particular operations, in the order in which they were ordered.
     ordered: BTreeMap<String, VecDeque<Fault>>,
+    /// By how much the service's clock is ahead.
+    ahead: Option<Duration>,
     calls: Vec<(Instant, Call)>,
     faults: BTreeMap<&'static str, usize>,
     exchanges: Vec<Exchange>,
@@ -50,6 +52,14 @@ struct State {
 impl Weather {
     pub(super) fn disturb(&self, seed: u64, percent: u8) {
         self.state().storm = Some((Rng::with_seed(seed), percent));
+    }
+
+    pub(super) fn set_ahead(&self, ahead: Duration) {
+        self.state().ahead = Some(ahead);
+    }
+
+    pub(super) fn ahead(&self) -> Option<Duration> {
+        self.state().ahead
     }
 
     pub(super) fn calm(&self) {
