@@ -1,7 +1,8 @@
 //! The worker's health over HTTP, for orchestrators and for people in a hurry: `/healthz`, `/readyz` and `/loops`, all
-//! short JSON. And the question itself, for containers that have no curl.
+//! short JSON; and `/metrics`, for Prometheus. And the question itself, for containers that have no curl.
 //!
-//! The first two tell no names of pipelines, services or jobs, and so are for anybody who reaches them; whoever serves decides who may ask for the third.
+//! The probes and the metrics tell no names of pipelines, services or jobs, and so are for anybody who reaches them; whoever
+//! serves decides who may ask for the loops.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,14 +22,19 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::telemetry;
 use crate::worker::{Health, LoopTold, SignTold};
 
 /// The largest answer that is read: a thousand jobs, each told in a line.
 const LARGEST_ANSWER: usize = 1 << 20;
 
-/// What anybody may ask: whether the worker is of use, and whether it is ready.
+/// What anybody may ask: whether the worker is of use, whether it is ready, and its metrics.
 pub fn probes(health: Arc<Health>) -> Router {
-    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(health)
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(health)
 }
 
 /// What tells names: each loop, and each job that is held.
@@ -65,6 +71,14 @@ async fn loops(State(health): State<Arc<Health>>) -> Response {
     let loops: Vec<Value> = health.loops().iter().map(doing).collect();
     let signs: Vec<Value> = health.signs().iter().map(sign).collect();
     told(StatusCode::OK, &json!({"loops": loops, "signs": signs}))
+}
+
+/// In the text format of Prometheus.
+async fn metrics() -> Response {
+    match telemetry::text() {
+        Some(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        None => (StatusCode::NOT_FOUND, "this process counts nothing").into_response(),
+    }
 }
 
 fn told(status: StatusCode, body: &Value) -> Response {

@@ -19,4 +19,5 @@ pub mod ports;
 pub mod release;
 pub mod runner;
 pub mod status;
+pub mod telemetry;
 pub mod worker;

@@ -76,7 +76,7 @@ fn every_file_that_is_named_is_there() {
     let root = root();
     for (path, text) in documents() {
         for name in text.split('`').skip(1).step_by(2) {
-            let ours = ["src/", "tests/", "examples/", "docs/", "pipeline-templates/"];
+            let ours = ["src/", "tests/", "examples/", "docs/", "observability/", "pipeline-templates/"];
             let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
             if plain && ours.iter().any(|start| name.starts_with(start)) {
                 assert!(root.join(name).exists(), "{} names {name}, which is not there", path.display());

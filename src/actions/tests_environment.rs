@@ -5,6 +5,7 @@ use std::path::Path;
 use secrecy::SecretString;
 use serde_json::{Map, Value as Json, json};
 
+use crate::ports::TraceContext;
 use crate::release::{RunId, ServiceName, Stage, Version, VersionRef};
 
 /// Variables for the tests.
@@ -33,6 +34,8 @@ impl Subject<'_> {
             ("BLUESTAGE_VERSION", self.of.version.to_string()),
             ("BLUESTAGE_RUN", self.run.to_string()),
             ("APP_STACK_NAME", self.version.stack.name.clone()),
+            // For whatever the tests send spans with.
+            ("TRACEPARENT", TraceContext::of(&self.version.execution).to_string()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))

@@ -11,6 +11,7 @@ use aws_sdk_s3::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_types::service_config::ServiceConfigKey;
 use secrecy::SecretString;
 
+use super::attempts::CountAttempts;
 use super::fault;
 use crate::ports::{Credentials, Fault};
 
@@ -61,10 +62,28 @@ fn patience(read: Duration, attempt: Duration, call: Duration) -> TimeoutConfig 
         .build()
 }
 
-/// The makings of an S3 client. A custom endpoint is addressed by path, because a name such as
+/// A client of this service, whose attempts are counted.
+macro_rules! clients {
+    ($($name:ident: $sdk:ident;)+) => {
+        $(
+            pub(super) fn $name(sdk: &SdkConfig) -> $sdk::Client {
+                $sdk::Client::from_conf($sdk::config::Builder::from(sdk).interceptor(CountAttempts).build())
+            }
+        )+
+    };
+}
+
+clients! {
+    codepipeline: aws_sdk_codepipeline;
+    cloudformation: aws_sdk_cloudformation;
+    codebuild: aws_sdk_codebuild;
+    sts: aws_sdk_sts;
+}
+
+/// The makings of an S3 client, whose attempts are counted, too. A custom endpoint is addressed by path, because a name such as
 /// `bucket.localhost` resolves hardly anywhere.
 pub(super) fn s3_config(sdk: &SdkConfig) -> s3::config::Builder {
-    s3::config::Builder::from(sdk).force_path_style(s3_endpoint(sdk).is_some())
+    s3::config::Builder::from(sdk).force_path_style(s3_endpoint(sdk).is_some()).interceptor(CountAttempts)
 }
 
 /// What an upload of a file overrides.

@@ -22,7 +22,7 @@ pub(super) type Failed<E> = SdkError<E, HttpResponse>;
 const QUOTED: usize = 1_000;
 
 /// CloudFormation throttles with HTTP 400, so the code decides, not the status.
-const THROTTLED: [&str; 15] = [
+pub(super) const THROTTLED: [&str; 15] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "KMS.ThrottlingException",
@@ -58,7 +58,7 @@ const SKEWED: [&str; 2] = ["Signature expired", "Signature not yet current"];
 const SET_THE_CLOCK: &str = "the clock of the worker's machine is not the service's: let it be set by NTP";
 
 /// Not allowed, or not who we say we are. Some services answer these with HTTP 400.
-const DENIED: [&str; 15] = [
+pub(super) const DENIED: [&str; 15] = [
     "AccessDenied",
     "AccessDeniedException",
     "AuthFailure",

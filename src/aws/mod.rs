@@ -1,6 +1,6 @@
 //! AWS: the ports, implemented with the official SDK. No AWS type leaves this module but the configuration that goes in.
 //!
-//! - `clients` reads the configuration and says how patient we are;
+//! - `clients` reads the configuration, says how patient we are and makes the clients; `attempts` counts what they ask;
 //! - `fault` decides what a failed call means, for every service alike;
 //! - `jobs` is CodePipeline, [`mod@action_types`] what a pipeline's author sees of us there;
 //! - `stacks` is CloudFormation;
@@ -15,6 +15,7 @@
 
 pub mod action_types;
 mod artifacts;
+mod attempts;
 mod builds;
 mod clients;
 pub mod doctor;
@@ -80,20 +81,17 @@ impl Aws {
     #[must_use]
     pub fn across(sdk: &SdkConfig, state: StateLocation, stacks: &SdkConfig) -> Self {
         let state = StateBucket { s3: aws_sdk_s3::Client::from_conf(clients::s3_config(sdk).build()), location: state };
-        let jobs = jobs::CodePipelineJobs(aws_sdk_codepipeline::Client::new(sdk));
+        let jobs = jobs::CodePipelineJobs(clients::codepipeline(sdk));
         let jobs: Arc<dyn Jobs> = Arc::new(jobs);
         Self {
             journal: Arc::new(journal::JournalObjects(state.clone())),
             stages: Arc::new(stages::StageObjects(state.clone())),
             run_records: Arc::new(run_records::RunObjects(state.clone())),
-            stacks: Arc::new(stacks::CloudFormationStacks {
-                client: aws_sdk_cloudformation::Client::new(stacks),
-                state,
-            }),
+            stacks: Arc::new(stacks::CloudFormationStacks { client: clients::cloudformation(stacks), state }),
             artifacts: Arc::new(artifacts::ArtifactObjects::new(sdk.clone(), Arc::clone(&jobs))),
-            builds: Arc::new(builds::CodeBuilds(aws_sdk_codebuild::Client::new(sdk))),
+            builds: Arc::new(builds::CodeBuilds(clients::codebuild(sdk))),
             test_roles: Arc::new(test_roles::StsTestRoles {
-                client: aws_sdk_sts::Client::new(sdk),
+                client: clients::sts(sdk),
                 region: sdk.region().map(ToString::to_string),
             }),
             jobs,
@@ -104,5 +102,5 @@ impl Aws {
 /// The custom action types as `sdk` reaches CodePipeline.
 #[must_use]
 pub fn action_types(sdk: &SdkConfig) -> ActionTypes {
-    ActionTypes::new(aws_sdk_codepipeline::Client::new(sdk))
+    ActionTypes::new(clients::codepipeline(sdk))
 }

@@ -23,9 +23,10 @@ mod worker;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::runner;
+use crate::telemetry::Exporters;
 
 /// An AWS CodePipeline worker that gives every pipeline execution its own parallel stack version in a shared test stage
 #[derive(Parser)]
@@ -107,27 +108,47 @@ pub fn run() -> ExitCode {
         // These two change the process that they run in, so no other thread may run beside them.
         Verb::RunSupervisor => runner::supervise(),
         Verb::RunCommand => runner::become_command(),
-        Verb::Told(verb) => {
-            telemetry::start(&flags.telemetry);
-            ExitCode::from(serve(*verb) as u8)
-        }
+        Verb::Told(verb) => ExitCode::from(serve(*verb, &flags.telemetry) as u8),
     }
 }
 
-fn serve(verb: Told) -> Exit {
+fn serve(verb: Told, logs: &telemetry::LogFlags) -> Exit {
     // What asks once and ends runs on its only thread: it starts sooner than it could put more of them to use.
     let mut runtime = match &verb {
         Told::Worker(_) | Told::Local(_) => Builder::new_multi_thread(),
         _ => Builder::new_current_thread(),
     };
     let ended = match runtime.enable_all().build() {
-        Ok(runtime) => runtime.block_on(play(verb)),
-        Err(error) => Err(error.into()),
+        Ok(runtime) => {
+            let exporters = start(&runtime, &verb, logs);
+            exporters.and_then(|exporters| {
+                let ended = runtime.block_on(play(verb));
+                exporters.end();
+                ended
+            })
+        }
+        Err(error) => {
+            telemetry::start(logs, None);
+            Err(error.into())
+        }
     };
     ended.unwrap_or_else(|trouble| {
         tracing::error!("{}", chain(&*trouble));
         Exit::Trouble
     })
+}
+
+/// Starts to log, to count and to export; only a worker has something to count. Whatever goes wrong, it logs from then on.
+fn start(runtime: &Runtime, verb: &Told, logs: &telemetry::LogFlags) -> Result<Exporters, Trouble> {
+    let told = match verb {
+        Told::Worker(flags) => flags.told(),
+        _ => crate::telemetry::Told::default(),
+    };
+    let told = crate::telemetry::Told { build: (env!("CARGO_PKG_VERSION"), COMMIT.unwrap_or("unknown")), ..told };
+    let _inside = runtime.enter();
+    let started = crate::telemetry::start(&told);
+    telemetry::start(logs, started.as_ref().ok().and_then(Exporters::tracer));
+    started.map_err(|why| format!("could not export to --otlp-endpoint {:?}: {why}", told.collector).into())
 }
 
 async fn play(verb: Told) -> Result<Exit, Trouble> {

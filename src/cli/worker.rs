@@ -22,6 +22,7 @@ use crate::console::{self, StageSource, WorkerConsole};
 use crate::health;
 use crate::ports::{Ports, Seal};
 use crate::runner;
+use crate::telemetry::{Told, observed};
 use crate::worker::{Ended, Pacing, Settings, Worker};
 
 /// Region, credentials and endpoints are those of every AWS tool: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` …
@@ -70,6 +71,10 @@ pub(super) struct WorkerFlags {
     /// Who finds the worker's console at its health address, and `/loops`: they tell names of pipelines, services and jobs
     #[arg(long, env = "BLUESTAGE_CONSOLE", default_value = "loopback", value_enum)]
     console: ConsoleFor,
+    /// Export numbers and spans by OTLP over HTTP to the collector here, such as `http://localhost:4318`. By default nothing
+    /// is exported
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
 }
 
 /// Who finds the console.
@@ -94,6 +99,15 @@ impl ConsoleFor {
     }
 }
 
+impl WorkerFlags {
+    /// What this worker tells of how it goes, and to whom.
+    pub(super) fn told(&self) -> Told {
+        // An empty variable is none, as OpenTelemetry has it.
+        let collector = self.otlp_endpoint.clone().filter(|url| !url.is_empty());
+        Told { scraped: self.health_address.is_some(), collector, ..Told::default() }
+    }
+}
+
 /// Works until SIGTERM or Ctrl-C, then hands its jobs over; a second signal cuts that short.
 pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     let (stopping, cancelled) = (CancellationToken::new(), CancellationToken::new());
@@ -106,7 +120,7 @@ pub(super) async fn run(flags: WorkerFlags) -> Result<Exit, Trouble> {
     let limits = limits(&flags, &ports).await;
     let source = StageSource { stages: Arc::clone(&ports.stages), runs: Arc::clone(&ports.run_records) };
     let clock = Arc::clone(&ports.clock);
-    let worker = Worker::new(ports, settings(&flags, limits));
+    let worker = Worker::new(observed(ports), settings(&flags, limits));
     let over = CancellationToken::new();
     if let Some(listener) = listener {
         let mut router = health::probes(worker.health());

@@ -16,6 +16,7 @@ mod runs;
 mod seal;
 mod stacks;
 mod stages;
+mod trace_context;
 mod verdict;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use stacks::{
     StackState, Stacks, TaggedStack,
 };
 pub use stages::{Etag, Stages, Stored, Written};
+pub use trace_context::TraceContext;
 pub use verdict::{Cause, Continuation, Done, Failure, Text, Token, Verdict};
 
 pub use crate::clock::Clock;

@@ -96,13 +96,15 @@ pub struct Failure {
     pub message: Text<5_000>,
     /// The outside's id of what failed, if it got that far.
     pub external_id: Option<Text<1_500>>,
+    /// Where the stage said no: the name of its refusal, one of a few.
+    pub refusal: Option<&'static str>,
 }
 
 impl Failure {
     /// A failure with this cause and message.
     #[must_use]
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self { cause, message: Text::cut(message), external_id: None }
+        Self { cause, message: Text::cut(message), external_id: None, refusal: None }
     }
 }
 

@@ -25,6 +25,17 @@ pub enum Pin {
     WiredInto(VersionRef),
 }
 
+impl Pin {
+    /// Whether it is another version that keeps this one.
+    #[must_use]
+    pub fn is_by_another(&self) -> bool {
+        match self {
+            Self::InViewOf(_) | Self::WiredInto(_) => true,
+            Self::Live | Self::Kept | Self::OnItsWay => false,
+        }
+    }
+}
+
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

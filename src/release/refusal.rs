@@ -171,3 +171,34 @@ pub enum Refusal {
         by: Vec<Pin>,
     },
 }
+
+impl Refusal {
+    /// Its name: for numbers, which cannot hold what a refusal carries.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OwnedByAnother { .. } => "OwnedByAnother",
+            Self::UnknownDependency { .. } => "UnknownDependency",
+            Self::NotLiveYet { .. } => "NotLiveYet",
+            Self::UnknownOutput { .. } => "UnknownOutput",
+            Self::Circle { .. } => "Circle",
+            Self::NothingDeployed { .. } => "NothingDeployed",
+            Self::Abandoned { .. } => "Abandoned",
+            Self::WrongState { .. } => "WrongState",
+            Self::RunReplaced { .. } => "RunReplaced",
+            Self::Untested { .. } => "Untested",
+            Self::ChangedSinceTested { .. } => "ChangedSinceTested",
+            Self::OlderThanLive { .. } => "OlderThanLive",
+            Self::Skewed { .. } => "Skewed",
+            Self::Reserved { .. } => "Reserved",
+            Self::Barred { .. } => "Barred",
+            Self::Held { .. } => "Held",
+            Self::StageFull { .. } => "StageFull",
+            Self::SecondSubscriber { .. } => "SecondSubscriber",
+            Self::NothingKept { .. } => "NothingKept",
+            Self::LiveChanged { .. } => "LiveChanged",
+            Self::WouldBeUntested { .. } => "WouldBeUntested",
+            Self::Pinned { .. } => "Pinned",
+        }
+    }
+}

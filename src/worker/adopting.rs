@@ -18,6 +18,7 @@ use super::lease::Lease;
 use super::noted::Noted;
 use super::serving::{LONGEST_PAUSE, Serving, span_of};
 use crate::ports::{Etag, Fault, Job, JobId, Page, PageId};
+use crate::telemetry::metrics;
 
 /// The pause before a job is read again after a fault; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -87,6 +88,7 @@ impl Worker {
         if let Err(fault) = self.ports.journal.remove(id).await {
             tracing::warn!(page = %id, %fault, "a page of the journal stays; its jobs may be looked at once more");
         }
+        metrics().adopted(noted.len());
         tracing::info!(page = %id, worker = %page.worker, jobs = noted.len(), "takes over the jobs of a worker that is gone");
         noted.into_iter().for_each(|noted| self.go_on_with(noted, stopping));
         Ok(())

@@ -29,6 +29,7 @@ pub use recent::{Reached, Subject, VerdictTold};
 
 use crate::actions::Limits;
 use crate::ports::Ports;
+use crate::telemetry::metrics;
 use page::OwnPage;
 use serving::Serving;
 
@@ -101,6 +102,7 @@ impl Worker {
 
     /// Works until `stopping` is cancelled, then hands every held job over. `cancelled` cuts that short.
     pub async fn run(&self, stopping: CancellationToken, cancelled: CancellationToken) -> Ended {
+        self.begin_to_count();
         let over = CancellationToken::new();
         let working = async {
             let held = self.work_until(&stopping, &cancelled).await;
@@ -110,6 +112,13 @@ impl Worker {
         let (held, ()) = tokio::join!(working, self.page.keep(&over));
         self.ports.test_runs.stop_all().await;
         if held == 0 { Ended::Cleanly } else { Ended::WithJobsHeld(held) }
+    }
+
+    fn begin_to_count(&self) {
+        let (held, signs) = (self.health(), self.health());
+        let ages =
+            move || signs.signs().into_iter().map(|sign| (sign.of.to_string(), sign.age.as_secs_f64())).collect();
+        metrics().worker_began(self.settings.slots, move || held.jobs().len(), ages);
     }
 
     /// Works until `stopping` is cancelled, and hands over what it holds. Tells how many jobs could not be handed over.

@@ -8,6 +8,7 @@ use super::Worker;
 use super::health::{ENDED, Loop, Sign};
 use super::pace::{Pace, Round};
 use crate::ports::{ActionKind, Offered};
+use crate::telemetry::metrics;
 
 /// After so many jobs from one poll there may be more. How many CodePipeline hands out at most is not documented; AWS's own
 /// sample worker asks for ten. A worker with more free slots than that must not wait after each ten.
@@ -48,7 +49,10 @@ impl Worker {
                 break;
             }
             self.health.says(&Loop::Poll, format!("polls for {action}"));
-            match self.ports.jobs.poll(action, free).await {
+            let began = self.ports.clock.elapsed();
+            let polled = self.ports.jobs.poll(action, free).await;
+            metrics().polled(action, polled.is_ok(), self.ports.clock.elapsed().saturating_sub(began));
+            match polled {
                 Ok(offers) => {
                     self.health.went_well(Sign::Poll(action));
                     found += offers.len();

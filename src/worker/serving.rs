@@ -16,7 +16,8 @@ use super::health::{Health, Loop};
 use super::noted::Noted;
 use super::page::OwnPage;
 use crate::actions::{self, Hold, Limits};
-use crate::ports::{Cause, Failure, Fault, Job, JobId, Offered, Ports, Reported, Verdict};
+use crate::ports::{Cause, Failure, Fault, Job, JobId, Offered, Ports, Reported, TraceContext, Verdict};
+use crate::telemetry::{self, Dropped, PHASES, metrics};
 
 /// How often a job is claimed whose claims are not answered: with the pauses below about ten minutes.
 const CLAIMS: u32 = 24;
@@ -47,7 +48,7 @@ pub(super) enum Played {
 /// What every log line about the job tells.
 pub(super) fn span_of(job: &Job) -> Span {
     let (stage, service) = actions::subject(job);
-    tracing::info_span!(
+    let span = tracing::info_span!(
         "job",
         job = %job.id,
         action = %job.action,
@@ -56,7 +57,9 @@ pub(super) fn span_of(job: &Job) -> Span {
         stage = stage.map(tracing::field::display),
         service = service.map(tracing::field::display),
         version = tracing::field::Empty,
-    )
+    );
+    telemetry::is_part_of(&span, TraceContext::of(&job.pipeline.execution));
+    span
 }
 
 impl Serving {
@@ -71,14 +74,17 @@ impl Serving {
         let _served = self.health.serves(&offered.job.id);
         let serving = async {
             self.says(&offered.job.id, "notes it in the journal");
-            let Some(noted) = self.page.note(&offered.job.id).await else {
+            let noting = self.page.note(&offered.job.id).instrument(tracing::info_span!(target: PHASES, "note"));
+            let Some(noted) = noting.await else {
+                metrics().job_dropped(offered.job.action, Dropped::NotNoted);
                 tracing::warn!("could not note the job in the journal, so did not take it; it will be offered again");
                 return;
             };
-            if self.claim(&offered, &noted).await {
+            if self.claim(&offered, &noted).instrument(tracing::info_span!(target: PHASES, "claim")).await {
                 tracing::debug!(continued = offered.job.token.is_some(), "took the job");
                 self.play_claimed(&offered.job, noted).await;
             } else {
+                metrics().job_dropped(offered.job.action, Dropped::NotOurs);
                 self.page.strike(&noted);
             }
         };
@@ -137,12 +143,15 @@ impl Serving {
     /// Plays one turn of the job's action and reports it, unless another worker takes the job over meanwhile.
     pub(super) async fn play(&self, job: &Job, noted: &Noted) -> Played {
         let playing = async {
-            let verdict = self.decide(job).await;
-            self.conclude(job, verdict).await;
+            let began = self.ports.clock.elapsed();
+            let verdict = self.decide(job).instrument(tracing::info_span!(target: PHASES, "act")).await;
+            let concluding = self.conclude(job, verdict, began);
+            concluding.instrument(tracing::info_span!(target: PHASES, "report")).await;
         };
         tokio::select! {
             biased;
             () = noted.lost.cancelled() => {
+                metrics().job_dropped(job.action, Dropped::TakenOver);
                 tracing::info!("another worker has taken the job over; stopped working on it");
                 Played::TakenOver
             }
@@ -165,30 +174,40 @@ impl Serving {
         }
     }
 
-    /// Reports the verdict, and if CodePipeline refuses it, that it did.
-    async fn conclude(&self, job: &Job, verdict: Verdict) {
+    /// Reports the verdict, and if CodePipeline refuses it, that it did. Counts what became of the job since it `began`.
+    async fn conclude(&self, job: &Job, verdict: Verdict, began: Duration) {
         log(&verdict);
         self.health.decided(job, &verdict);
         self.says(&job.id, "reports its verdict");
-        let Err(fault) = self.report(job, &verdict).await else {
-            return;
-        };
-        let verdict = not_taken(&fault);
-        if let Err(fault) = self.report(job, &verdict).await {
-            tracing::error!(%fault, "the verdict could not be reported; CodePipeline will time the action out");
+        let mut verdict = verdict;
+        let mut reported = self.report(job, &verdict).await;
+        if let Err(fault) = &reported {
+            verdict = not_taken(fault);
+            reported = self.report(job, &verdict).await;
+        }
+        match reported {
+            Ok(Reported::Taken) => {
+                let took = self.ports.clock.elapsed().saturating_sub(began);
+                metrics().job_answered(job.action, &verdict, took);
+            }
+            Ok(Reported::NotWanted) => metrics().job_dropped(job.action, Dropped::NotWanted),
+            Err(fault) => {
+                metrics().job_dropped(job.action, Dropped::NotTaken);
+                tracing::error!(%fault, "the verdict could not be reported; CodePipeline will time the action out");
+            }
         }
     }
 
     /// Reports until CodePipeline takes the verdict, does not want it, or refuses it for good. While there is no answer
     /// it goes on: nobody else would ever report it. A worker that is stopped meanwhile leaves the job in the journal.
-    async fn report(&self, job: &Job, verdict: &Verdict) -> Result<(), Fault> {
+    async fn report(&self, job: &Job, verdict: &Verdict) -> Result<Reported, Fault> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.ports.jobs.report(&job.id, verdict).await {
-                Ok(Reported::Taken) => return Ok(()),
+                Ok(Reported::Taken) => return Ok(Reported::Taken),
                 Ok(Reported::NotWanted) => {
                     tracing::info!("the job does not wait for a verdict any more; dropped it");
-                    return Ok(());
+                    return Ok(Reported::NotWanted);
                 }
                 Err(fault @ Fault::Unavailable { .. }) => {
                     tracing::warn!(%fault, "could not report the verdict; trying again");
@@ -223,7 +242,8 @@ fn log(verdict: &Verdict) {
         }
         Verdict::Done(done) => tracing::info!(summary = %done.summary, "done"),
         Verdict::Failed(failure) => {
-            tracing::warn!(cause = ?failure.cause, message = %failure.message, "failed");
+            // Not "message": a line has one already, and metric filters look for it.
+            tracing::warn!(cause = ?failure.cause, refusal = failure.refusal, because = %failure.message, "failed");
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Worker;
 use super::health::{ENDED, Loop, Sign};
 use crate::actions::{Hold, Sweeper, Swept, end_unwanted_runs};
+use crate::telemetry::{SweepOutcome, metrics};
 
 /// How long one sweep waits for stacks to be gone, all together; what is not gone by then is looked at next time.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
@@ -29,26 +30,32 @@ impl Worker {
             let hold = Hold::new(ports.clock.clone(), LONGEST_WAIT, stopping.clone());
             // A bug in the sweep must not cost the jobs that are held beside it their verdicts.
             let sweeping = AssertUnwindSafe(sweeper.sweep(ports, &hold)).catch_unwind();
-            self.note_sweep(sweeping.await);
+            let began = ports.clock.elapsed();
+            let outcome = self.note_sweep(sweeping.await);
+            metrics().sweep_ended(outcome, ports.clock.elapsed().saturating_sub(began));
             self.health.says(&Loop::Sweep, "looks for test runs that nobody waits for");
             self.end_unwanted_runs().await;
         }
         self.health.says(&Loop::Sweep, ENDED);
     }
 
-    fn note_sweep(&self, swept: std::thread::Result<Result<Swept, String>>) {
+    fn note_sweep(&self, swept: std::thread::Result<Result<Swept, String>>) -> SweepOutcome {
         match swept {
             Ok(Ok(swept)) => {
                 self.health.went_well(Sign::Sweep);
                 log(&swept);
+                count(&swept);
+                SweepOutcome::Whole
             }
             Ok(Err(why)) => {
                 self.health.went_wrong(Sign::Sweep, &why);
                 tracing::warn!(%why, "nothing could be swept; the next sweep tries again");
+                SweepOutcome::Failed
             }
             Err(_) => {
                 self.health.went_wrong(Sign::Sweep, &"it ran into a bug; the log says which");
                 tracing::error!("the sweep ran into a bug; the next one tries again");
+                SweepOutcome::Bug
             }
         }
     }
@@ -64,6 +71,17 @@ impl Worker {
             Err(why) => tracing::warn!(%why, "could not tell whether every test run is wanted"),
         }
     }
+}
+
+fn count(swept: &Swept) {
+    metrics().swept(&[
+        ("abandoned", swept.abandoned.len()),
+        ("retired", swept.retired.len()),
+        ("stuck", swept.stuck.len()),
+        ("orphan_deleted", swept.orphans.len()),
+        ("orphan_left", swept.orphans_left.len()),
+    ]);
+    metrics().sweep_left(swept.stuck.len(), swept.troubles.len());
 }
 
 fn log(swept: &Swept) {

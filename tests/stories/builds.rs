@@ -25,7 +25,7 @@ async fn a_build_is_told_what_it_tests_and_its_reports_decide() {
     let builds = world.builds.ordered();
     assert_eq!(builds.len(), 1);
     assert_eq!((builds[0].run.as_str(), builds[0].project.as_str()), (done.variables["Run"].as_str(), "orders-tests"));
-    for name in ["BLUESTAGE_RUN", "BLUESTAGE_VERSION", "APP_STACK_NAME", "BLUE_URL", "KEY"] {
+    for name in ["BLUESTAGE_RUN", "BLUESTAGE_VERSION", "APP_STACK_NAME", "BLUE_URL", "TRACEPARENT", "KEY"] {
         assert!(builds[0].variables.iter().any(|given| given == name), "{name}: {builds:?}");
     }
     orders.promote().await.done();

@@ -1,6 +1,6 @@
 //! run-isolated-tests: a run that outlives jobs and workers, and of which only the newest result counts.
 
-use bluestage::ports::{ActionKind, Cause, Job, Verdict};
+use bluestage::ports::{ActionKind, Cause, Job, TraceContext, Verdict};
 use bluestage::release::{RunId, RunOutcome, State, Version};
 use serde_json::json;
 
@@ -152,6 +152,7 @@ async fn the_command_is_told_of_blue_and_of_the_versions_in_its_view() {
         ("BLUESTAGE_VERSION", version.id.to_string()),
         ("BLUESTAGE_RUN", given.run.to_string()),
         ("APP_STACK_NAME", version.stack.name.clone()),
+        ("TRACEPARENT", TraceContext::of(&version.execution).to_string()),
         ("BLUE_URL", format!("https://{}", version.stack.name)),
         ("LIVE_BILLING_URL", format!("https://{}", billing.stack.name)),
         ("LIVE_BILLING_QUEUE_NAME", format!("q-{}", billing.stack.name)),

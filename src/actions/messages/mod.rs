@@ -46,7 +46,11 @@ pub(super) fn failure(job: &Job, stop: &Stop, standing: &Standing) -> Failure {
         Stop::TestsFailed(failed) => Some(Text::cut(failed.run.as_str())),
         _ => None,
     };
-    Failure { cause, message: Text::cut(message), external_id: run }
+    let refusal = match stop {
+        Stop::Refused(refusal) => Some(refusal.name()),
+        _ => None,
+    };
+    Failure { cause, message: Text::cut(message), external_id: run, refusal }
 }
 
 fn headline(job: &Job, stop: &Stop) -> String {
