@@ -48,7 +48,8 @@ fn dashboard_and_alarms_ask_for_nothing_that_is_not_there() {
             assert_eq!(kind == "histogram", histogram.is_some(), "{name}: {expression}");
             // Those that Prometheus itself gives.
             let of_prometheus = ["job", "instance"];
-            let unknown = labels.iter().find(|label| !known.contains(*label) && !of_prometheus.contains(&label.as_str()));
+            let unknown =
+                labels.iter().find(|label| !known.contains(*label) && !of_prometheus.contains(&label.as_str()));
             assert_eq!(unknown, None, "{name}: {expression}");
             asked.insert(histogram.unwrap_or(&name).to_owned());
         }
@@ -119,7 +120,8 @@ fn fields_logged(text: &str) -> Vec<String> {
         for after in code.split(level).skip(1) {
             let before_the_message = after.split('"').next().unwrap_or_default();
             let given = before_the_message.split(',').map(str::trim).filter(|given| !given.is_empty());
-            let names = given.map(|given| given.split('=').next().unwrap_or_default().trim().trim_start_matches(['%', '?']));
+            let names =
+                given.map(|given| given.split('=').next().unwrap_or_default().trim().trim_start_matches(['%', '?']));
             fields.extend(names.map(str::to_owned));
         }
     }
@@ -164,8 +166,7 @@ fn rules_of_the_file() -> Vec<Value> {
     let text = fs::read_to_string(root().join("observability/alarms.yaml")).expect("the rules");
     let file: Value = serde_norway::from_str(&text).expect("YAML");
     let groups = file["groups"].as_array().expect("groups");
-    let rules: Vec<Value> =
-        groups.iter().flat_map(|group| group["rules"].as_array().expect("rules").clone()).collect();
+    let rules: Vec<Value> = groups.iter().flat_map(|group| group["rules"].as_array().expect("rules").clone()).collect();
     assert!(rules.len() > 10);
     rules
 }

@@ -26,7 +26,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::runner;
-use crate::telemetry::Exporters;
+use crate::telemetry::{Exporters, Exports};
 
 /// An AWS CodePipeline worker that gives every pipeline execution its own parallel stack version in a shared test stage
 #[derive(Parser)]
@@ -140,15 +140,15 @@ fn serve(verb: Told, logs: &telemetry::LogFlags) -> Exit {
 
 /// Starts to log, to count and to export; only a worker has something to count. Whatever goes wrong, it logs from then on.
 fn start(runtime: &Runtime, verb: &Told, logs: &telemetry::LogFlags) -> Result<Exporters, Trouble> {
-    let told = match verb {
-        Told::Worker(flags) => flags.told(),
-        _ => crate::telemetry::Told::default(),
+    let exports = match verb {
+        Told::Worker(flags) => flags.exports(),
+        _ => Exports::default(),
     };
-    let told = crate::telemetry::Told { build: (env!("CARGO_PKG_VERSION"), COMMIT.unwrap_or("unknown")), ..told };
+    let exports = Exports { build: (env!("CARGO_PKG_VERSION"), COMMIT.unwrap_or("unknown")), ..exports };
     let _inside = runtime.enter();
-    let started = crate::telemetry::start(&told);
+    let started = crate::telemetry::start(&exports);
     telemetry::start(logs, started.as_ref().ok().and_then(Exporters::tracer));
-    started.map_err(|why| format!("could not export to --otlp-endpoint {:?}: {why}", told.collector).into())
+    started.map_err(|why| format!("could not export to --otlp-endpoint {:?}: {why}", exports.collector).into())
 }
 
 async fn play(verb: Told) -> Result<Exit, Trouble> {

@@ -22,7 +22,7 @@ use crate::console::{self, StageSource, WorkerConsole};
 use crate::health;
 use crate::ports::{Ports, Seal};
 use crate::runner;
-use crate::telemetry::{Told, observed};
+use crate::telemetry::{Exports, observed};
 use crate::worker::{Ended, Pacing, Settings, Worker};
 
 /// Region, credentials and endpoints are those of every AWS tool: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` …
@@ -100,11 +100,11 @@ impl ConsoleFor {
 }
 
 impl WorkerFlags {
-    /// What this worker tells of how it goes, and to whom.
-    pub(super) fn told(&self) -> Told {
+    /// What this worker exports of how it goes, and to whom.
+    pub(super) fn exports(&self) -> Exports {
         // An empty variable is none, as OpenTelemetry has it.
         let collector = self.otlp_endpoint.clone().filter(|url| !url.is_empty());
-        Told { scraped: self.health_address.is_some(), collector, ..Told::default() }
+        Exports { scraped: self.health_address.is_some(), collector, ..Exports::default() }
     }
 }
 

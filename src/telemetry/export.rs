@@ -1,5 +1,6 @@
 //! Where the numbers and spans go: into the text of `/metrics`, and to a collector by OTLP over HTTP.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -23,14 +24,15 @@ use super::metrics::Metrics;
 /// Who counts.
 pub(super) const SCOPE: &str = "bluestage";
 
-/// A collector is near. One that does not answer in this time gets the next batch, not this one.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A collector is near. One that does not answer in this time gets the next batch, not this one; and twice this, for spans
+/// and for numbers, may a worker take that is to end.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 static SCRAPED: OnceLock<Registry> = OnceLock::new();
 
-/// What is told, and to whom.
+/// What is exported, and to whom.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct Exports {
     /// Whether somebody may ask for `/metrics`.
     pub scraped: bool,
     /// The collector, as an OTLP endpoint for all signals: `http://localhost:4318`.
@@ -53,7 +55,7 @@ pub struct Exporters {
 ///
 /// # Errors
 /// When the collector's address is none.
-pub fn start(told: &Told) -> Result<Exporters, Trouble> {
+pub fn start(told: &Exports) -> Result<Exporters, Trouble> {
     if !told.scraped && told.collector.is_none() {
         return Ok(Exporters::default());
     }
@@ -133,17 +135,20 @@ fn signal(collector: &str, name: &str) -> String {
     format!("{}/v1/{name}", collector.trim_end_matches('/'))
 }
 
-/// Sends on the worker's runtime: those who export do so on threads of their own, which have none.
+/// Sends on the worker's runtime: those who export do so on threads of their own, which have none. Says when the collector
+/// goes away and when it is back, which nobody else does.
 #[derive(Debug)]
 struct OnRuntime {
     client: HyperClient<HttpsConnector<HttpConnector>>,
     runtime: Handle,
+    is_away: AtomicBool,
 }
 
 impl OnRuntime {
     fn new() -> Result<Self, Trouble> {
         let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
-        Ok(Self { client: HyperClient::new(connector, PATIENCE, None), runtime: Handle::try_current()? })
+        let client = HyperClient::new(connector, PATIENCE, None);
+        Ok(Self { client, runtime: Handle::try_current()?, is_away: AtomicBool::new(false) })
     }
 }
 
@@ -151,7 +156,21 @@ impl OnRuntime {
 impl HttpClient for OnRuntime {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
-        self.runtime.spawn(async move { client.send_bytes(request).await }).await?
+        let sent = self.runtime.spawn(async move { client.send_bytes(request).await }).await?;
+        let trouble = match &sent {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(format!("it answers with the status {}", answer.status())),
+            Err(error) => Some(error.to_string()),
+        };
+        let was_away = self.is_away.swap(trouble.is_some(), Ordering::Relaxed);
+        match trouble {
+            Some(error) if !was_away => {
+                tracing::warn!(%error, "the collector takes nothing; numbers and spans are lost until it does");
+            }
+            None if was_away => tracing::info!("the collector takes numbers and spans again"),
+            Some(_) | None => {}
+        }
+        sent
     }
 }
 

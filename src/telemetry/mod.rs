@@ -14,7 +14,7 @@ mod traces;
 
 use std::sync::{LazyLock, OnceLock};
 
-pub use export::{Exporters, Told, start, text};
+pub use export::{Exporters, Exports, start, text};
 pub use metrics::{ApiOutcome, Attempted, Dropped, Metrics, SweepOutcome};
 pub use observed::observed;
 pub use traces::{PHASES, is_part_of};

@@ -17,7 +17,7 @@ use prost::Message;
 use tokio::task::JoinHandle;
 
 use crate::bluestage;
-use crate::probe::{create, plain};
+use crate::probe::{create, go_live, plain};
 use crate::world::{Options, World};
 
 /// What has arrived: the signal and its body, in order.
@@ -126,6 +126,26 @@ async fn every_job_of_an_execution_and_its_tests_are_one_trace() {
         assert_eq!(texts(attributes)["service.name"], "workers-of-a-team");
     }
     numbers_arrive_under_the_names_of_the_scrape(&collector);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_is_away_is_told_once_and_costs_no_job() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("http://{nobody}");
+    let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
+    let options = Options {
+        local_flags: vec!["--no-start-on-create".to_owned()],
+        worker_environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        ..Options::default()
+    };
+    let mut world = World::with_worker(&bluestage(), options).await;
+    assert!(world.bluestage(&["actions", "register"]).status.success());
+    create(&world, "billing", (None, "true")).await;
+    go_live(&world, "billing", &plain()).await;
+    world.workers[0].signal("TERM");
+    let ended = world.workers[0].ended(Duration::from_secs(30));
+    assert_eq!(ended.and_then(|status| status.code()), Some(0), "{}", world.logs());
+    assert_eq!(world.workers[0].logged().matches("the collector takes nothing").count(), 1, "{}", world.logs());
 }
 
 fn numbers_arrive_under_the_names_of_the_scrape(collector: &Collector) {

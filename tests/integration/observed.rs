@@ -1,5 +1,7 @@
 //! What a real worker tells of what it did, in numbers and in lines of JSON, compared with what it was seen to do.
 
+#![expect(clippy::print_stdout, reason = "a scrape is told to whoever asks for it with --nocapture")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -129,6 +131,7 @@ async fn a_worker_counts_what_it_did_and_nothing_else() {
 
     // Polls never end, so one is mostly seen before it is told of, or the other way round: some scrape finds none.
     scraped.shows("as many calls as were seen", |scrape| told(scrape) == scraped.asked()).await;
+    println!("{}", ask(scraped.address, "/metrics").await.unwrap().1);
     every_metric_is_documented_with_its_labels(&scrape);
     every_field_of_the_log_is_documented(&scraped.worker.logged());
 }
