@@ -80,20 +80,23 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_job_of_an_execution_and_its_tests_are_one_trace() {
-    let collector = Collector::start().await;
-    let environment = [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()),
-        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=workers-of-a-team"),
-    ];
+/// A world with a worker that exports to there, and has one more variable.
+async fn exporting(endpoint: &str, more: (&str, &str)) -> World {
+    let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), more];
     let options = Options {
         local_flags: vec!["--no-start-on-create".to_owned()],
         worker_environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         ..Options::default()
     };
-    let mut world = World::with_worker(&bluestage(), options).await;
+    let world = World::with_worker(&bluestage(), options).await;
     assert!(world.bluestage(&["actions", "register"]).status.success());
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_job_of_an_execution_and_its_tests_are_one_trace() {
+    let collector = Collector::start().await;
+    let mut world = exporting(&collector.url, ("OTEL_RESOURCE_ATTRIBUTES", "service.name=workers-of-a-team")).await;
     create(&world, "billing", (None, "echo $TRACEPARENT")).await;
     let execution = world.release("billing", &plain()).await;
     let outcome = world.await_execution("billing", &execution).await;
@@ -131,15 +134,7 @@ async fn every_job_of_an_execution_and_its_tests_are_one_trace() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_is_told_once_and_costs_no_job() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let endpoint = format!("http://{nobody}");
-    let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
-    let options = Options {
-        local_flags: vec!["--no-start-on-create".to_owned()],
-        worker_environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-        ..Options::default()
-    };
-    let mut world = World::with_worker(&bluestage(), options).await;
-    assert!(world.bluestage(&["actions", "register"]).status.success());
+    let mut world = exporting(&format!("http://{nobody}"), ("OTEL_BSP_SCHEDULE_DELAY", "50")).await;
     create(&world, "billing", (None, "true")).await;
     go_live(&world, "billing", &plain()).await;
     world.workers[0].signal("TERM");
