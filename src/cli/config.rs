@@ -21,7 +21,7 @@ const FLAG: &str = "config";
 const LARGEST_FILE: u64 = 64 << 10;
 
 /// How the variables of settings begin. Others, such as `USER`, are there for other reasons.
-const VARIABLES: &str = "BLUESTAGE_";
+const VARIABLES: [&str; 2] = ["BLUESTAGE_", "OTEL_"];
 
 /// What the file gives: the words of each flag, as a command line would have them.
 type Given = BTreeMap<String, Vec<String>>;
@@ -122,7 +122,9 @@ fn keys_of(flag: &Arg) -> impl Iterator<Item = &str> {
 
 /// Whether it is a setting. What has no variable is said in each call, such as `--force`.
 fn is_setting(flag: &Arg) -> bool {
-    flag.get_env().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(VARIABLES))
+    flag.get_env()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| VARIABLES.iter().any(|begin| name.starts_with(begin)))
 }
 
 /// The words by which a command line would give this value to every flag of this name; or why that cannot be.

@@ -35,8 +35,8 @@ pub(super) struct DoctorFlags {
     #[arg(long, env = "BLUESTAGE_WORKER_ROLE", value_name = "ARN")]
     worker_role: Option<String>,
     /// The names of pipelines, as PipelineNames of worker-role.yaml limits them
-    #[arg(long, env = "BLUESTAGE_PIPELINES", default_value = "*", value_name = "PATTERN")]
-    pipelines: String,
+    #[arg(long, env = "BLUESTAGE_PIPELINE_NAMES", default_value = "*", value_name = "PATTERN")]
+    pipeline_names: String,
     /// How many seconds a check may take
     #[arg(long, env = "BLUESTAGE_LIMIT_SECONDS", default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     limit_seconds: Duration,
@@ -78,7 +78,7 @@ async fn examined(flags: &DoctorFlags, sdk: &Configuration) -> Result<Report, Tr
         worker_role: flags.worker_role.as_deref(),
         stage: stage.as_deref(),
         stacks_role: stacks_role.as_deref(),
-        pipelines: &flags.pipelines,
+        pipelines: &flags.pipeline_names,
         limit: flags.limit_seconds,
         clock: Arc::new(SystemClock::start()),
     };

@@ -123,7 +123,7 @@ impl Group<'_> {
                 cure.push("It is needed for Rebind=start of Promote and for Runner=codebuild only.".to_owned())
             }
             Need::Worker if sids.contains(&"ReadExecutions") => {
-                cure.push("Where PipelineNames limits the pipelines, give --pipelines the same.".to_owned());
+                cure.push("Where PipelineNames limits the pipelines, give --pipeline-names the same.".to_owned());
             }
             Need::Worker | Need::Stage => {}
         }
