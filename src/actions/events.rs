@@ -11,7 +11,7 @@ use super::stop::Stop;
 use super::template::GREEN_DEPLOYMENT;
 use super::{Hold, seconds, update};
 use crate::ports::{Changing, MadeFrom, ParameterChange, Ports, StackState};
-use crate::release::{Refusal, ServiceName, StackRef, Stage, StageName, Turned, Updating, Version, VersionRef};
+use crate::release::{Refusal, StackRef, Stage, StageName, Turned, Updating, Version, VersionRef};
 
 /// How far the hand-over has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +35,15 @@ pub(super) fn is_handed_to(stage: &Stage, of: &VersionRef) -> bool {
 }
 
 impl Switchboard<'_> {
-    /// Lets this version get the events, and no other.
-    pub(super) async fn hand_to(&self, of: &VersionRef) -> Result<HandOver, Stop> {
+    /// Lets this version get the events, and no other; unless somebody else has raised the barrier than who asks for it,
+    /// and so hands the events over now.
+    pub(super) async fn hand_to(&self, of: &VersionRef, who: &VersionRef) -> Result<HandOver, Stop> {
         let mut off_since = self.ports.clock.elapsed();
         loop {
             let stage = update::read(self.ports, self.stage).await?;
+            if stage.is_barred_by_another(who, seconds(self.ports.clock.now())) {
+                return Ok(HandOver::Going);
+            }
             if let Some(begun) = stage.update_begun(&of.service) {
                 let is_in_it = stage.version(of).is_some_and(|version| version.stack.name == begun.stack);
                 // Where the version is in that very stack, the stack keeps what it has.
@@ -53,8 +57,10 @@ impl Switchboard<'_> {
                 let gap = self.ports.clock.elapsed().saturating_sub(off_since);
                 return Ok(HandOver::Done(gap));
             };
-            if !self.turn(&which, on).await? {
-                return Ok(HandOver::Going);
+            match self.turn(&which, on, who).await {
+                Ok(true) => {}
+                Ok(false) | Err(Stop::Refused(Refusal::Barred { .. })) => return Ok(HandOver::Going),
+                Err(stop) => return Err(stop),
             }
             if !on {
                 off_since = self.ports.clock.elapsed();
@@ -63,7 +69,8 @@ impl Switchboard<'_> {
     }
 
     /// Lets no version of the service get the events, but for one in the stack of this name. Tells whether that is done.
-    pub(super) async fn silence_all_but(&self, service: &ServiceName, but_for: &str) -> Result<bool, Stop> {
+    pub(super) async fn silence_all_but(&self, of: &VersionRef, but_for: &str) -> Result<bool, Stop> {
+        let service = &of.service;
         loop {
             let stage = update::read(self.ports, self.stage).await?;
             if let Some(begun) = stage.update_begun(service).filter(|begun| begun.stack != but_for) {
@@ -76,7 +83,7 @@ impl Switchboard<'_> {
             let Some((which, on)) = stage.next_silencing(service, but_for) else {
                 return Ok(true);
             };
-            if !self.turn(&which, on).await? {
+            if !self.turn(&which, on, of).await? {
                 return Ok(false);
             }
         }
@@ -104,8 +111,13 @@ impl Switchboard<'_> {
     }
 
     /// Sets the version's parameter: the intent, the stack, the result. Tells whether it is set.
-    async fn turn(&self, of: &VersionRef, on: bool) -> Result<bool, Stop> {
-        let (stage, ()) = self.update(|stage| stage.turn_green(of, on)).await?;
+    async fn turn(&self, of: &VersionRef, on: bool, who: &VersionRef) -> Result<bool, Stop> {
+        let at = seconds(self.ports.clock.now());
+        let noted = |stage: &mut Stage| {
+            stage.refuse_if_barred_by_another(who, at)?;
+            stage.turn_green(of, on)
+        };
+        let (stage, ()) = self.update(noted).await?;
         let Some(version) = stage.version(of) else {
             return Ok(true);
         };

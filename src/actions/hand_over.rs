@@ -25,7 +25,7 @@ pub(super) async fn to(
     if let Some(waits_for) = drain(turn, properties, of).await? {
         return Ok(Err(waits_for));
     }
-    match switchboard(turn, properties).hand_to(of).await? {
+    match switchboard(turn, properties).hand_to(of, of).await? {
         HandOver::Done(gap) => Ok(Ok(gap)),
         HandOver::Going => Ok(Err(messages::events_are_handed_over(of))),
     }
@@ -64,7 +64,7 @@ pub(super) async fn undo(turn: &Turn<'_>, properties: &Promote, of: &VersionRef)
     }
     if let Some(live) = stage.live(&of.service) {
         let live = VersionRef { service: of.service.clone(), version: live.id.clone() };
-        if switchboard(turn, properties).hand_to(&live).await? == HandOver::Going {
+        if switchboard(turn, properties).hand_to(&live, of).await? == HandOver::Going {
             return Ok(());
         }
     }

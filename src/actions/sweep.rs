@@ -169,7 +169,7 @@ impl Sweeper {
             if is_handing_over || is_handed_to(&stage, &live) {
                 continue;
             }
-            switchboard.hand_to(&live).await?;
+            switchboard.hand_to(&live, &live).await?;
         }
         Ok(())
     }

@@ -89,6 +89,6 @@ pub async fn follow_with_events(
     hold: &Hold,
 ) -> Result<bool, String> {
     let switchboard = Switchboard { ports, stage, hold };
-    let handed = switchboard.hand_to(live).await.map_err(|stop| messages::events_do_not_follow(&stop))?;
+    let handed = switchboard.hand_to(live, live).await.map_err(|stop| messages::events_do_not_follow(&stop))?;
     Ok(matches!(handed, HandOver::Done(_)))
 }

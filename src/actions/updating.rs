@@ -24,7 +24,7 @@ pub(super) async fn promote(
     let spec = spec_of(turn, (properties, fixed), (of, version)).await?;
     if version.green.is_some() {
         let switchboard = hand_over::switchboard(turn, properties);
-        if !switchboard.silence_all_but(&of.service, &fixed.name).await? {
+        if !switchboard.silence_all_but(of, &fixed.name).await? {
             return Ok(Err(messages::events_are_handed_over(of)));
         }
         turn.update(&properties.stage, |stage| stage.begin_update(of, &fixed.name)).await?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -16,12 +17,17 @@ use super::Worker;
 use super::health::{ENDED, Loop, Sign};
 use super::lease::Lease;
 use super::noted::Noted;
-use super::serving::{LONGEST_PAUSE, Serving, span_of};
+use super::serving::{LONGEST_PAUSE, Played, Serving, span_of};
 use crate::ports::{Etag, Fault, Job, JobId, Page, PageId};
 use crate::telemetry::metrics;
 
 /// The pause before a job is read again after a fault; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a job that waited for no verdict is looked at again, a lease later each time. A worker that stood still may
+/// claim it only now, and die at once: then nobody else knows of it. A claim that is later than that finds the job offered
+/// to others.
+const LATE_CLAIMS: usize = 2;
 
 impl Worker {
     /// Watches the journal until `stopping` is cancelled.
@@ -98,17 +104,16 @@ impl Worker {
     fn go_on_with(&self, noted: Noted, stopping: &CancellationToken) {
         let serving = self.serving(stopping);
         let slots = Arc::clone(&self.slots);
+        let lease = self.settings.lease;
         self.jobs.spawn(async move {
             let _served = serving.health.serves(&noted.job);
             let taken_over = async {
-                serving.says(&noted.job, "was taken over and waits for a free slot");
-                // The semaphore is never closed.
-                let slot = slots.acquire_owned().await;
-                if let Some(job) = serving.read_anew(&noted.job).await {
-                    let span = span_of(&job);
-                    serving.play(&job, &noted).instrument(span).await;
+                for looks_left in (0..=LATE_CLAIMS).rev() {
+                    let unwanted = serving.play_anew(&noted, &slots).await == Some(Played::Unwanted);
+                    if !unwanted || looks_left == 0 || serving.is_stopped_within(&noted.job, lease).await {
+                        break;
+                    }
                 }
-                drop(slot);
             };
             tokio::select! {
                 biased;
@@ -121,6 +126,26 @@ impl Worker {
 }
 
 impl Serving {
+    /// Plays the job if its action still goes on, as soon as there is a slot.
+    async fn play_anew(&self, noted: &Noted, slots: &Semaphore) -> Option<Played> {
+        self.says(&noted.job, "was taken over and waits for a free slot");
+        // The semaphore is never closed.
+        let _slot = slots.acquire().await;
+        let job = self.read_anew(&noted.job).await?;
+        let span = span_of(&job);
+        Some(self.play(&job, noted).instrument(span).await)
+    }
+
+    /// Waits for so long. Tells whether the worker is stopped meanwhile.
+    async fn is_stopped_within(&self, job: &JobId, lease: Duration) -> bool {
+        self.says(job, "waits whether it is claimed after all");
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => true,
+            () = self.ports.clock.sleep(lease) => false,
+        }
+    }
+
     /// The job as CodePipeline tells it now; `None` when nobody waits for it any more.
     async fn read_anew(&self, id: &JobId) -> Option<Job> {
         let mut pause = FIRST_PAUSE;

@@ -42,6 +42,8 @@ pub(super) struct Serving {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Played {
     ToItsEnd,
+    /// To its end, too; but CodePipeline waits for no verdict on it.
+    Unwanted,
     TakenOver,
 }
 
@@ -146,7 +148,7 @@ impl Serving {
             let began = self.ports.clock.elapsed();
             let verdict = self.decide(job).instrument(tracing::info_span!(target: PHASES, "act")).await;
             let concluding = self.conclude(job, verdict, began);
-            concluding.instrument(tracing::info_span!(target: PHASES, "report")).await;
+            concluding.instrument(tracing::info_span!(target: PHASES, "report")).await
         };
         tokio::select! {
             biased;
@@ -155,7 +157,7 @@ impl Serving {
                 tracing::info!("another worker has taken the job over; stopped working on it");
                 Played::TakenOver
             }
-            () = playing => Played::ToItsEnd,
+            played = playing => played,
         }
     }
 
@@ -175,7 +177,7 @@ impl Serving {
     }
 
     /// Reports the verdict, and if CodePipeline refuses it, that it did. Counts what became of the job since it `began`.
-    async fn conclude(&self, job: &Job, verdict: Verdict, began: Duration) {
+    async fn conclude(&self, job: &Job, verdict: Verdict, began: Duration) -> Played {
         log(&verdict);
         self.health.decided(job, &verdict);
         self.says(&job.id, "reports its verdict");
@@ -190,12 +192,16 @@ impl Serving {
                 let took = self.ports.clock.elapsed().saturating_sub(began);
                 metrics().job_answered(job.action, &verdict, took);
             }
-            Ok(Reported::NotWanted) => metrics().job_dropped(job.action, Dropped::NotWanted),
+            Ok(Reported::NotWanted) => {
+                metrics().job_dropped(job.action, Dropped::NotWanted);
+                return Played::Unwanted;
+            }
             Err(fault) => {
                 metrics().job_dropped(job.action, Dropped::NotTaken);
                 tracing::error!(%fault, "the verdict could not be reported; CodePipeline will time the action out");
             }
         }
+        Played::ToItsEnd
     }
 
     /// Reports until CodePipeline takes the verdict, does not want it, or refuses it for good. While there is no answer

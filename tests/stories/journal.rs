@@ -228,6 +228,31 @@ async fn a_job_that_is_claimed_only_after_it_was_taken_over_gets_its_verdict() {
     is_settled(&world);
 }
 
+/// As above, but the worker dies when its claim has arrived: only who took the job over knows of it.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_claimed_late_by_a_worker_that_dies_gets_its_verdict() {
+    let world = Memory::new();
+    world.jobs.behave(|jobs| jobs.offered_for = Duration::from_secs(3_600));
+    world.line.breaks_later("jobs.acknowledge", Break::Unavailable, 0, 5);
+    let (_dead, clock) = mortal(&world, "a");
+    let job = offered(&world, "orders");
+    until(&world, || world.line.broken() >= 1).await;
+    clock.freeze();
+    world.line.is_mended();
+    world.line.breaks("jobs.acknowledge", Break::DiesAfter);
+    let second = Working::on(world.ports("b"), 2);
+    until(&world, || !world.line.trail_of(&["jobs.report"]).is_empty()).await;
+    assert_eq!(world.jobs.held(), 0);
+    clock.thaw();
+    until(&world, || world.jobs.held() == 1).await;
+    clock.freeze(); // Whatever else it did.
+    let before = world.elapsed();
+    until(&world, || is_answered(&world, &job)).await;
+    assert!(world.elapsed() - before < settings(1).lease * 3, "{:?}", world.elapsed() - before);
+    assert_eq!(second.stop().await, Ended::Cleanly);
+    assert_eq!((world.jobs.held(), world.jobs.verdicts().len()), (0, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_page_whose_write_had_no_answer_is_still_our_own() {
     let world = Memory::new();

@@ -20,22 +20,35 @@ impl Stage {
             return Err(super::testing::wrong(of, version));
         }
         let who = version.execution.execution_id.clone();
-        if let Some(barrier) = self.barrier(&of.service, at) {
-            if barrier.by == *of {
-                return Ok(());
-            }
-            return Err(Refusal::Barred {
-                service: of.service.clone(),
-                dependency: of.service.clone(),
-                by: barrier.by.clone(),
-                until: barrier.until,
-            });
+        self.refuse_if_barred_by_another(of, at)?;
+        if self.barrier(&of.service, at).is_some() {
+            return Ok(());
         }
         if let Some(service) = self.services.get_mut(&of.service) {
             service.barrier = Some(Barrier { by: of.clone(), until });
         }
         self.note(at, of, "raised the barrier", who);
         Ok(())
+    }
+
+    /// Whether the barrier of another version than this one holds: then that one hands the events over, and nobody else.
+    #[must_use]
+    pub fn is_barred_by_another(&self, of: &VersionRef, at: Moment) -> bool {
+        self.barrier(&of.service, at).is_some_and(|barrier| barrier.by != *of)
+    }
+
+    /// # Errors
+    /// When it is so.
+    pub fn refuse_if_barred_by_another(&self, of: &VersionRef, at: Moment) -> Result<(), Refusal> {
+        match self.barrier(&of.service, at).filter(|barrier| barrier.by != *of) {
+            None => Ok(()),
+            Some(barrier) => Err(Refusal::Barred {
+                service: of.service.clone(),
+                dependency: of.service.clone(),
+                by: barrier.by.clone(),
+                until: barrier.until,
+            }),
+        }
     }
 
     /// Lets new views reach the live version again. Nothing happens when this version's barrier is not up.
