@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bluestage::actions::Swept;
-use bluestage::ports::ExecutionStatus;
-use bluestage::release::{State, Version};
+use bluestage::ports::{ActionKind, ExecutionStatus};
+use bluestage::release::{Green, State, Version};
 
 use crate::memory::{Break, GRACE, Memory, Release, of, service};
 
@@ -279,4 +279,27 @@ async fn a_version_that_comes_to_be_needed_while_it_is_marked_keeps_its_stack() 
     assert_eq!(swept.retired, []);
     assert_eq!(orders.version().state, State::Abandoned);
     assert_eq!(world.stacks.names(), [orders.version().stack.name]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_leaves_the_events_to_a_promotion_that_goes_on_meanwhile() {
+    let world = Memory::new();
+    let with_events = || world.release("orders").declares("GreenDeployment");
+    with_events().goes_live().await;
+    let next = with_events();
+    let version = next.is_tested().await.id;
+    // Its worker dies when it has given it the events, and nobody goes on with it until its barrier is void.
+    world.line.breaks_later("stacks.set_parameter", Break::DiesAfter, 1, 1);
+    assert!(world.turn(&next.job(ActionKind::Promote)).await.is_none());
+    world.jobs.execution_is(&next.execution_id, ExecutionStatus::Running);
+    world.pass(120 * MINUTE).await;
+    world.stages.meanwhile_when(
+        move |stage| stage.services[&service("orders")].versions[&version].green == Some(Green::TurningOff),
+        |stage| stage.services.get_mut(&service("orders")).unwrap().barrier.as_mut().unwrap().until = u64::MAX,
+    );
+    world.sweep().await.unwrap();
+    assert_eq!(next.version().green, Some(Green::On));
+    assert_eq!(next.version().state, State::Promoting);
+    let parameters = world.stacks.spec(&next.version().stack.name).parameters;
+    assert_eq!(parameters["GreenDeployment"], "true");
 }
