@@ -17,7 +17,8 @@ COPY src src
 COPY tests tests
 COPY examples examples
 COPY benches benches
-COPY pipeline-templates/custom-actions.yaml pipeline-templates/
+COPY templates templates
+COPY pipeline-templates/*.yaml pipeline-templates/
 # The registry and what was compiled are kept from build to build; only what changed is compiled.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/work/target \

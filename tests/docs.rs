@@ -193,6 +193,37 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// What the program takes in when it is compiled must be there when the image is built.
+#[test]
+fn the_image_is_built_with_all_that_the_program_takes_in() {
+    let (dockerfile, ignored) = (read("Dockerfile"), read(".dockerignore"));
+    let build = dockerfile.split("\nFROM ").nth(1).expect("the stage that builds");
+    let copies = build.lines().filter_map(|line| line.strip_prefix("COPY ")?.rsplit_once(' '));
+    let copied: Vec<&str> = copies.flat_map(|(sources, _)| sources.split(' ')).collect();
+    let sent: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let covers = |of: &[&str], file: &str| {
+        of.iter().any(|given| match given.split_once('*') {
+            Some((begin, end)) => file.starts_with(begin) && file.ends_with(end),
+            None => file == *given || file.strip_prefix(given).is_some_and(|below| below.starts_with('/')),
+        })
+    };
+    let mut taken = vec!["Cargo.toml".to_owned(), "Cargo.lock".to_owned()];
+    for (_, text) in sources() {
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let included = product.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let outside = included.filter(|path| path.starts_with("../"));
+        taken.extend(outside.map(|path| path.trim_start_matches("../").to_owned()));
+        let pages = product.split("#[template(path = \"").skip(1).filter_map(|rest| rest.split('"').next());
+        taken.extend(pages.map(|page| format!("templates/{page}")));
+    }
+    assert!(taken.len() >= 5, "{taken:?}");
+    for file in taken {
+        assert!(root().join(&file).exists(), "{file} is not there: this test misreads where it lies");
+        assert!(covers(&copied, &file), "the Dockerfile does not copy {file}");
+        assert!(covers(&sent, &file), ".dockerignore keeps {file} out");
+    }
+}
+
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).expect("the document is there")
 }
