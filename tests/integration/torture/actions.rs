@@ -112,11 +112,16 @@ impl Action {
             ("Promote", Some((_, kind)), _) if self.code == "RevisionOutOfSync" => {
                 *actions.refusals.entry(kind).or_default() += 1;
             }
-            (name, _, Some(flaw)) if self.code == "JobFailed" && (name, true) == self.told_as(flaw) => {
+            (name, _, Some(flaw)) if self.is_told_as_failed() && (name, true) == self.told_as(flaw) => {
                 *actions.deserved.entry(shown_by(flaw).1).or_default() += 1;
             }
             _ => findings.expect(stopped, || format!("this should not fail, or not so: {self:#?}")),
         }
+    }
+
+    /// Where a worker dies between giving a version up and telling so, the next one finds it given up, and tells why.
+    fn is_told_as_failed(&self) -> bool {
+        self.code == "JobFailed" || (self.code == "RevisionOutOfSync" && self.message.contains("was given up: "))
     }
 
     /// Where such a flaw shows, and whether the message tells it.
