@@ -8,7 +8,7 @@
 
 FROM rust:1.95.0-bookworm AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-WORKDIR /work
+WORKDIR /build
 ARG COMMIT=unknown
 ENV BLUESTAGE_COMMIT=${COMMIT}
 # What is compiled, and nothing else, so that a change of a page or a test builds nothing anew.
@@ -21,7 +21,7 @@ COPY templates templates
 COPY pipeline-templates/*.yaml pipeline-templates/
 # The registry and what was compiled are kept from build to build; only what changed is compiled.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/work/target \
+    --mount=type=cache,target=/build/target \
     cargo build --locked --release --bin bluestage \
     && objcopy --strip-debug target/release/bluestage /bluestage
 # What is inside: a list of all crates (CycloneDX), and the text of every licence.

@@ -20,6 +20,18 @@ fn mortal(world: &Memory, machine: &'static str) -> (Working, Arc<FreezingClock>
     (Working::on(ports, 2), clock)
 }
 
+/// A worker that stands still when it has noted a job. Its next claim, which it makes as soon as it wakes up, arrives.
+async fn stalls_before_its_claim(world: &Memory) -> (Working, Arc<FreezingClock>, Job) {
+    world.jobs.behave(|jobs| jobs.offered_for = Duration::from_secs(3_600));
+    world.line.breaks_later("jobs.acknowledge", Break::Unavailable, 0, 5);
+    let (worker, clock) = mortal(world, "a");
+    let job = offered(world, "orders");
+    until(world, || world.line.broken() >= 1).await;
+    clock.freeze();
+    world.line.is_mended();
+    (worker, clock, job)
+}
+
 fn offered(world: &Memory, service: &str) -> Job {
     let job = world.release(service).job(DEPLOY);
     world.jobs.offer(job.clone());
@@ -211,13 +223,7 @@ async fn a_job_that_is_offered_once_more_to_its_own_worker_stays_noted() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_claimed_only_after_it_was_taken_over_gets_its_verdict() {
     let world = Memory::new();
-    world.jobs.behave(|jobs| jobs.offered_for = Duration::from_secs(3_600));
-    world.line.breaks_later("jobs.acknowledge", Break::Unavailable, 0, 5);
-    let (first, clock) = mortal(&world, "a");
-    let job = offered(&world, "orders");
-    until(&world, || world.line.broken() >= 1).await;
-    clock.freeze();
-    world.line.is_mended(); // Its next claim, which it makes as soon as it wakes up, arrives.
+    let (first, clock, job) = stalls_before_its_claim(&world).await;
     let second = Working::on(world.ports("b"), 2);
     until(&world, || !world.line.trail_of(&["jobs.report"]).is_empty()).await;
     assert!(world.jobs.verdicts().is_empty(), "what nobody has claimed waits for no verdict");
@@ -232,13 +238,7 @@ async fn a_job_that_is_claimed_only_after_it_was_taken_over_gets_its_verdict() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_claimed_late_by_a_worker_that_dies_gets_its_verdict() {
     let world = Memory::new();
-    world.jobs.behave(|jobs| jobs.offered_for = Duration::from_secs(3_600));
-    world.line.breaks_later("jobs.acknowledge", Break::Unavailable, 0, 5);
-    let (_dead, clock) = mortal(&world, "a");
-    let job = offered(&world, "orders");
-    until(&world, || world.line.broken() >= 1).await;
-    clock.freeze();
-    world.line.is_mended();
+    let (_dead, clock, job) = stalls_before_its_claim(&world).await;
     world.line.breaks("jobs.acknowledge", Break::DiesAfter);
     let second = Working::on(world.ports("b"), 2);
     until(&world, || !world.line.trail_of(&["jobs.report"]).is_empty()).await;
