@@ -46,7 +46,12 @@ pub enum DocumentError {
 /// # Errors
 /// When the bytes are not a document that this program may read and write.
 pub fn parse(name: &StageName, bytes: &[u8]) -> Result<Stage, DocumentError> {
-    match serde_json::from_slice::<Stage>(bytes) {
+    // As text, so that its form is checked once for all of it, and not again for each string in it.
+    let read = match str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str::<Stage>(text),
+        Err(_) => serde_json::from_slice(bytes),
+    };
+    match read {
         Ok(stage) if stage.schema > SCHEMA => Err(DocumentError::Newer { found: stage.schema }),
         Ok(stage) if stage.name == *name => Ok(stage),
         Ok(stage) => Err(DocumentError::OtherStage { found: stage.name }),

@@ -3,6 +3,7 @@
 //! How it changes is told in [`super::transitions`]; how it is stored, in [`super::document`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +32,9 @@ pub struct Stage {
     pub seq: u64,
     /// A fresh id per write, by which a writer recognises its own write when the answer was lost.
     pub written_by: String,
-    /// The services released into this stage.
-    pub services: BTreeMap<ServiceName, Service>,
+    /// The services released into this stage. Copies of the stage share those in which nothing was changed: a change
+    /// concerns a few of them ([`Stage::service_mut`]).
+    pub services: BTreeMap<ServiceName, Arc<Service>>,
     /// The ordinal that the next version gets of each service that was forgotten: no stack name is used twice.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub forgotten: BTreeMap<ServiceName, u64>,
@@ -279,6 +281,23 @@ pub struct Event {
     pub who: String,
 }
 
+impl Service {
+    /// A service without any version yet.
+    pub(super) fn new(owner: String, next_ordinal: u64) -> Self {
+        Self {
+            owner,
+            live: None,
+            previous: Vec::new(),
+            versions: BTreeMap::new(),
+            next_ordinal,
+            losses: 0,
+            reserved: None,
+            barrier: None,
+            updating: None,
+        }
+    }
+}
+
 impl Stage {
     /// A stage in which nothing was ever released.
     #[must_use]
@@ -298,6 +317,11 @@ impl Stage {
     #[must_use]
     pub fn version(&self, of: &VersionRef) -> Option<&Version> {
         self.services.get(&of.service)?.versions.get(&of.version)
+    }
+
+    /// This service for changing it, if the stage knows it.
+    pub fn service_mut(&mut self, name: &ServiceName) -> Option<&mut Service> {
+        self.services.get_mut(name).map(Arc::make_mut)
     }
 
     /// The live version of this service, if it has one.

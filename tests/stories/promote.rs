@@ -103,7 +103,7 @@ async fn a_promotion_that_another_worker_has_finished_meanwhile_is_done() {
     world.stages.meanwhile_when(
         |stage| stage.services[&service("orders")].barrier.is_some(),
         move |stage| {
-            let orders = stage.services.get_mut(&service("orders")).unwrap();
+            let orders = stage.service_mut(&service("orders")).unwrap();
             orders.live = Some(version.clone());
             let version = orders.versions.get_mut(&version).unwrap();
             (version.state, version.green) = (State::Live, Some(Green::On));
@@ -170,7 +170,7 @@ async fn skew_that_only_the_last_write_can_see_is_refused_too() {
     world.stages.meanwhile_when(
         |stage| stage.live(&service("orders")).is_some(),
         move |stage| {
-            let billing = stage.services.get_mut(&newer.service).unwrap();
+            let billing = stage.service_mut(&newer.service).unwrap();
             billing.live = Some(newer.version.clone());
         },
     );

@@ -216,7 +216,7 @@ async fn a_version_that_goes_live_while_it_is_looked_at_is_not_given_up() {
     world.jobs.execution_is(&orders.execution_id, ExecutionStatus::Succeeded);
     let tested = of("orders", &orders.version());
     world.stages.meanwhile(move |stage| {
-        let orders = stage.services.get_mut(&tested.service).unwrap();
+        let orders = stage.service_mut(&tested.service).unwrap();
         orders.live = Some(tested.version.clone());
         orders.versions.get_mut(&tested.version).unwrap().state = State::Live;
     });
@@ -271,7 +271,7 @@ async fn a_version_that_comes_to_be_needed_while_it_is_marked_keeps_its_stack() 
     world.stages.meanwhile_when(
         move |stage| stage.version(&marked).is_some_and(|version| version.state == State::Retiring),
         move |stage| {
-            let orders = stage.services.get_mut(&kept.service).unwrap();
+            let orders = stage.service_mut(&kept.service).unwrap();
             orders.previous.push(kept.version.clone());
         },
     );
@@ -295,7 +295,7 @@ async fn a_sweep_leaves_the_events_to_a_promotion_that_goes_on_meanwhile() {
     world.pass(120 * MINUTE).await;
     world.stages.meanwhile_when(
         move |stage| stage.services[&service("orders")].versions[&version].green == Some(Green::TurningOff),
-        |stage| stage.services.get_mut(&service("orders")).unwrap().barrier.as_mut().unwrap().until = u64::MAX,
+        |stage| stage.service_mut(&service("orders")).unwrap().barrier.as_mut().unwrap().until = u64::MAX,
     );
     world.sweep().await.unwrap();
     assert_eq!(next.version().green, Some(Green::On));

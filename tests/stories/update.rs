@@ -23,7 +23,7 @@ async fn what_somebody_else_wrote_is_never_lost() {
     let mail = world.release("mail").goes_live().await;
     let orders = world.release("orders");
     world.stages.meanwhile(move |stage| {
-        let mail = stage.services.get_mut(&"mail".parse().unwrap()).unwrap();
+        let mail = stage.service_mut(&"mail".parse().unwrap()).unwrap();
         mail.versions.get_mut(&mail.live.clone().unwrap()).unwrap().revision = Some("theirs".to_owned());
     });
     orders.deploy().await.done();

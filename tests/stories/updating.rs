@@ -104,7 +104,7 @@ async fn an_update_that_was_made_for_nothing_gives_its_events_back() {
     world.stages.meanwhile_when(
         |stage| stage.live(&service("orders")).is_some_and(|live| live.stack.name == FIXED),
         move |stage| {
-            let orders = stage.services.get_mut(&service("orders")).unwrap();
+            let orders = stage.service_mut(&service("orders")).unwrap();
             orders.versions.get_mut(&version.id).unwrap().state = State::Abandoned;
         },
     );

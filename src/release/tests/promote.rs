@@ -24,8 +24,7 @@ fn an_untested_blue_is_never_promoted() {
 fn a_blue_that_is_being_tested_anew_is_not_promoted_for_an_earlier_pass() {
     let mut world = World::new();
     let orders = world.tested("orders", "o1", &[]);
-    world.stage.services.get_mut(&orders.service).unwrap().versions.get_mut(&orders.version).unwrap().state =
-        State::Blue;
+    world.stage.service_mut(&orders.service).unwrap().versions.get_mut(&orders.version).unwrap().state = State::Blue;
     assert_eq!(world.promote(&orders, OnSkew::Report), Err(Refusal::Untested { of: orders, failed: false }));
 }
 
@@ -47,7 +46,7 @@ fn a_stack_that_is_not_the_tested_one_is_refused() {
 fn a_template_that_is_not_the_tested_one_is_refused() {
     let mut world = World::new();
     let orders = world.tested("orders", "o1", &[]);
-    let service = world.stage.services.get_mut(&orders.service).unwrap();
+    let service = world.stage.service_mut(&orders.service).unwrap();
     service.versions.get_mut(&orders.version).unwrap().template_digest = "another".to_owned();
     assert_eq!(world.promote(&orders, OnSkew::Block), Err(Refusal::ChangedSinceTested { of: orders }));
 }

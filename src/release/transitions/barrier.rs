@@ -24,7 +24,7 @@ impl Stage {
         if self.barrier(&of.service, at).is_some() {
             return Ok(());
         }
-        if let Some(service) = self.services.get_mut(&of.service) {
+        if let Some(service) = self.service_mut(&of.service) {
             service.barrier = Some(Barrier { by: of.clone(), until });
         }
         self.note(at, of, "raised the barrier", who);
@@ -57,7 +57,7 @@ impl Stage {
     /// Never; it answers as every transition does.
     pub fn lower_barrier(&mut self, of: &VersionRef, at: Moment) -> Result<(), Refusal> {
         let who = self.version(of).map(|version| version.execution.execution_id.clone()).unwrap_or_default();
-        let Some(service) = self.services.get_mut(&of.service) else {
+        let Some(service) = self.service_mut(&of.service) else {
             return Ok(());
         };
         if service.barrier.as_ref().is_some_and(|barrier| barrier.by == *of) {

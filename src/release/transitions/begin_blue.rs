@@ -1,6 +1,7 @@
 //! A new version begins, and becomes ready.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::release::names::{ServiceName, VersionId, VersionRef};
 use crate::release::refusal::Refusal;
@@ -68,17 +69,11 @@ impl Stage {
         self.abandon_older_attempts(request);
 
         let stage = self.name.clone();
-        let service = self.services.entry(request.service.clone()).or_insert_with(|| Service {
-            owner: request.execution.pipeline_arn.clone(),
-            live: None,
-            previous: Vec::new(),
-            versions: BTreeMap::new(),
-            next_ordinal: self.forgotten.remove(&request.service).unwrap_or(1),
-            losses: 0,
-            reserved: None,
-            barrier: None,
-            updating: None,
+        let service = self.services.entry(request.service.clone()).or_insert_with(|| {
+            let next_ordinal = self.forgotten.remove(&request.service).unwrap_or(1);
+            Service::new(request.execution.pipeline_arn.clone(), next_ordinal).into()
         });
+        let service = Arc::make_mut(service);
         let ordinal = service.next_ordinal;
         let id = VersionId::new(ordinal, &request.execution.action_execution_id);
         let of = of(request, &id);

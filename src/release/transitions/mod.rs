@@ -37,8 +37,7 @@ pub(super) const RECENT_EVENTS: usize = 200;
 impl Stage {
     /// This version for changing it, or the refusal that this pipeline execution made none.
     fn version_mut(&mut self, of: &VersionRef) -> Result<&mut Version, Refusal> {
-        self.services
-            .get_mut(&of.service)
+        self.service_mut(&of.service)
             .and_then(|service| service.versions.get_mut(&of.version))
             .ok_or_else(|| Refusal::NothingDeployed { service: of.service.clone() })
     }

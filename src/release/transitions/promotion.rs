@@ -126,7 +126,7 @@ impl Stage {
     }
 
     pub(super) fn make_live(&mut self, of: &VersionRef, keep: usize) {
-        let Some(service) = self.services.get_mut(&of.service) else {
+        let Some(service) = self.service_mut(&of.service) else {
             return;
         };
         if let Some(before) = service.live.replace(of.version.clone()) {

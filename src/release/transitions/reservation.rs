@@ -4,10 +4,11 @@
 //! up, and at most for a bounded time, their promotions wait. A switch back does not wait: it is for emergencies.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::release::names::{ServiceName, VersionRef};
 use crate::release::refusal::Refusal;
-use crate::release::stage::{Moment, Reservation, Stage};
+use crate::release::stage::{Moment, Reservation, Service, Stage};
 
 /// Refusals in a row after which a service reserves what it depends on. One is bad luck, two are a busy day.
 const LOSSES_UNTIL_RESERVATION: u32 = 3;
@@ -29,7 +30,7 @@ impl Stage {
         }
         version.lost = true;
         let who = version.execution.execution_id.clone();
-        if let Some(service) = self.services.get_mut(&of.service) {
+        if let Some(service) = self.service_mut(&of.service) {
             service.losses += 1;
         }
         self.note(at, of, "was refused: a version it was tested with was replaced", who);
@@ -48,7 +49,7 @@ impl Stage {
             // Two services that reserve each other would wait for each other.
             let is_taken = self.reservation(&other, at).is_some();
             let reserves_us = self.reservation(&of.service, at).is_some_and(|ours| ours.by.service == other);
-            let Some(service) = self.services.get_mut(&other).filter(|_| !is_taken && !reserves_us) else {
+            let Some(service) = self.service_mut(&other).filter(|_| !is_taken && !reserves_us) else {
                 continue;
             };
             service.reserved = Some(Reservation { by: of.clone(), until: at + RESERVATION_SECONDS });
@@ -65,10 +66,9 @@ impl Stage {
 
     /// Ends every reservation of this version: it went live or was given up.
     pub(super) fn end_reservations(&mut self, of: &VersionRef) {
-        for service in self.services.values_mut() {
-            if service.reserved.as_ref().is_some_and(|reserved| reserved.by == *of) {
-                service.reserved = None;
-            }
+        let is_by_it = |service: &Arc<Service>| service.reserved.as_ref().is_some_and(|reserved| reserved.by == *of);
+        for service in self.services.values_mut().filter(|service| is_by_it(service)) {
+            Arc::make_mut(service).reserved = None;
         }
     }
 }

@@ -90,12 +90,13 @@ impl Stage {
         if version.state != State::Retiring {
             return Err(wrong(of, version));
         }
-        if let Some(service) = self.services.get_mut(&of.service) {
+        let emptied = self.service_mut(&of.service).and_then(|service| {
             service.versions.remove(&of.version);
-            if service.versions.is_empty() {
-                self.forgotten.insert(of.service.clone(), service.next_ordinal);
-                self.services.remove(&of.service);
-            }
+            service.versions.is_empty().then_some(service.next_ordinal)
+        });
+        if let Some(next_ordinal) = emptied {
+            self.forgotten.insert(of.service.clone(), next_ordinal);
+            self.services.remove(&of.service);
         }
         self.note(at, of, "was retired", SWEEP);
         Ok(())

@@ -54,8 +54,7 @@ impl Stage {
 
     fn swap(&mut self, request: &SwitchBack) -> Result<(), Refusal> {
         let service = self
-            .services
-            .get_mut(&request.service)
+            .service_mut(&request.service)
             .ok_or_else(|| Refusal::NothingKept { service: request.service.clone(), kept: Vec::new() })?;
         if service.live.as_ref() == Some(&request.to) {
             return Ok(());

@@ -1,6 +1,8 @@
 //! Promotion by update, for teams whose stack must keep its name and its data: what is live is brought to what was
 //! tested, in its own stack, and the stack that it was tested in is left over.
 
+use std::sync::Arc;
+
 use super::begin_blue::given_up;
 use super::promotion::{Promotion, WENT_LIVE};
 use super::testing::wrong;
@@ -37,7 +39,7 @@ impl Stage {
         if let Some(other) = self.subscriber_elsewhere(&of.service, stack) {
             return Err(Refusal::SecondSubscriber { of: of.clone(), other });
         }
-        if let Some(service) = self.services.get_mut(&of.service) {
+        if let Some(service) = self.service_mut(&of.service) {
             service.updating = Some(Updating { by: of.version.clone(), stack: stack.to_owned() });
         }
         Ok(())
@@ -55,7 +57,7 @@ impl Stage {
     /// # Errors
     /// Never; it answers as every transition does.
     pub fn end_update(&mut self, service: &ServiceName, begun: &Updating) -> Result<(), Refusal> {
-        let service = self.services.get_mut(service);
+        let service = self.service_mut(service);
         if let Some(service) = service.filter(|service| service.updating.as_ref() == Some(begun)) {
             service.updating = None;
         }
@@ -99,7 +101,7 @@ impl Stage {
 
     /// Forgets the versions whose stack has become this one's, live before or kept. Tells what they still leave over.
     fn forget_overwritten(&mut self, of: &VersionRef, stack: &str) -> Vec<StackRef> {
-        let Some(service) = self.services.get_mut(&of.service) else {
+        let Some(service) = self.service_mut(&of.service) else {
             return Vec::new();
         };
         service.updating = None;
@@ -136,8 +138,9 @@ impl Stage {
     /// # Errors
     /// Never; it answers as every transition does.
     pub fn forget_leftover(&mut self, stack: &str) -> Result<(), Refusal> {
-        for service in self.services.values_mut() {
-            for version in service.versions.values_mut() {
+        let is_left = |version: &Version| version.leftovers.iter().any(|left| left.name == stack);
+        for service in self.services.values_mut().filter(|service| service.versions.values().any(is_left)) {
+            for version in Arc::make_mut(service).versions.values_mut() {
                 version.leftovers.retain(|left| left.name != stack);
             }
         }

@@ -312,7 +312,7 @@ pub(super) fn skewed_stage() -> Stage {
             barrier: None,
             updating: None,
         };
-        stage.services.insert(name.parse().unwrap(), service);
+        stage.services.insert(name.parse().unwrap(), service.into());
     }
     stage
 }
