@@ -52,6 +52,7 @@ use crate::ports::{ActionKind, Cause, Continuation, Failure, Job, Ports, Text, T
 use crate::release::{Moment, Refusal, Stage, StageName, VersionRef};
 use stop::Stop;
 use token::Carried;
+use update::Ground;
 
 /// The pause before an action that ran into a passing fault is answered, so that it does not ask in a tight loop.
 const PAUSE_AFTER_A_FAULT: Duration = Duration::from_secs(5);
@@ -206,12 +207,26 @@ impl<'a> Turn<'a> {
         update::read(self.ports, stage).await
     }
 
+    /// Reads the stage for a change that is decided on it.
+    async fn ground(&self, stage: &StageName) -> Result<Ground, Stop> {
+        Ok(update::ground(self.ports, stage).await?)
+    }
+
     async fn update<T: Clone>(
         &self,
         stage: &StageName,
         transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
     ) -> Result<(Stage, T), Stop> {
         update::update_within(self.hold, (self.ports, stage), transition).await
+    }
+
+    /// The same; the first try is made on `ground`, if there is one.
+    async fn update_on<T: Clone>(
+        &self,
+        (stage, ground): (&StageName, Option<Ground>),
+        transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
+    ) -> Result<(Stage, T), Stop> {
+        update::update_on_within(self.hold, (self.ports, stage), ground, transition).await
     }
 }
 

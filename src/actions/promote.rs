@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::properties::Promote;
 use super::rebind::rebind;
 use super::stop::Stop;
+use super::update::Ground;
 use super::{Turn, hand_over, messages, updating};
 use crate::ports::{Done, StackState, Text, Verdict};
 use crate::release::{Green, Promotion, Refusal, ServiceName, StackSeen, Stage, State, Version, VersionRef};
@@ -17,17 +18,18 @@ const LOOK: Duration = Duration::from_secs(2);
 /// template has events to hand over, for the blues that use what is live.
 pub(super) async fn play(turn: &mut Turn<'_>) -> Result<Verdict, Stop> {
     let properties = Promote::of(turn.job)?;
-    let stage = turn.read(&properties.stage).await?;
+    let ground = turn.ground(&properties.stage).await?;
     let execution_id = &turn.job.pipeline.execution.execution_id;
-    let Some(version) = stage.made_by(&properties.service, execution_id) else {
-        return was_live(&stage, &properties.service, execution_id);
+    let Some(version) = ground.stage().made_by(&properties.service, execution_id) else {
+        return was_live(ground.stage(), &properties.service, execution_id);
     };
     let of = VersionRef { service: properties.service.clone(), version: version.id.clone() };
     turn.is_about(&of);
     let seen = look_at_stack(turn, version).await?;
     let terms = Promotion { on_skew: properties.on_skew, keep: properties.keep, at: turn.now() };
+    let mut ground = Some(ground);
     loop {
-        match promote(turn, &properties, (&of, &seen, terms)).await {
+        match promote(turn, &properties, ground.take(), (&of, &seen, terms)).await {
             Ok(Promoted::Live(verdict)) => return Ok(*verdict),
             Ok(Promoted::Waiting(summary)) => return turn.go_on(of.version.as_str(), summary),
             Err(Stop::Refused(refusal)) if may_pass(&refusal) => {
@@ -101,11 +103,12 @@ enum Promoted {
 async fn promote(
     turn: &Turn<'_>,
     properties: &Promote,
+    ground: Option<Ground>,
     (of, seen, terms): (&VersionRef, &StackSeen, Promotion),
 ) -> Result<Promoted, Stop> {
     let name = &properties.stage;
     let (stage, is_begun) = turn
-        .update(name, |stage| {
+        .update_on((name, ground), |stage| {
             stage.begin_promotion(of, seen, terms)?;
             let only_written = properties.update.is_none() && !has_events(stage, of);
             if only_written {

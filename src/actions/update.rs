@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Hold;
 use super::stop::Stop;
-use crate::ports::{Entered, Etag, Fault, Outcome, Ports, Stored, Turn, Written};
+use crate::ports::{Came, Entered, Etag, Fault, Outcome, Ports, Stored, Turn, Written};
 use crate::release::attempt::{Attempt, Draft, SeemedLost};
 use crate::release::{Refusal, Stage, StageName};
 
@@ -31,6 +31,30 @@ const PATIENCE_WHEN_STOPPING: Duration = Duration::from_secs(2);
 /// Letters and digits of the id by which a write is recognised: 80 bits, never the same twice.
 const WRITE_ID_LENGTH: usize = 16;
 
+/// The stage as it was read: for a change that is decided on it, and can then be tried without reading it once more.
+pub(crate) struct Ground {
+    stage: Stage,
+    etag: Option<Etag>,
+    /// Before it was read.
+    came: Came,
+}
+
+impl Ground {
+    /// The stage; one without a document is empty.
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+}
+
+/// Reads the stage.
+pub(crate) async fn ground(ports: &Ports, name: &StageName) -> Result<Ground, Fault> {
+    let came = ports.drafts.desk(name).came();
+    Ok(match ports.stages.read(name).await? {
+        Some(Stored { stage, etag }) => Ground { stage, etag: Some(etag), came },
+        None => Ground { stage: Stage::empty(name.clone()), etag: None, came },
+    })
+}
+
 /// Applies `transition` to the stage and stores the result. Tells the stage as it then is, and what the transition
 /// answered.
 ///
@@ -42,6 +66,15 @@ pub(crate) async fn update<T: Clone>(
     name: &StageName,
     transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
 ) -> Result<(Stage, T), Stop> {
+    update_on((ports, name), None, transition).await
+}
+
+/// The same; the first try is made on `ground`, if there is one.
+async fn update_on<T: Clone>(
+    (ports, name): (&Ports, &StageName),
+    mut ground: Option<Ground>,
+    transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
+) -> Result<(Stage, T), Stop> {
     let desk = ports.drafts.desk(name);
     let came = desk.came();
     let mut seemed_lost = Vec::new();
@@ -49,7 +82,7 @@ pub(crate) async fn update<T: Clone>(
         let add = |draft: &mut Draft| (draft.write_id().to_owned(), draft.add(&seemed_lost, &transition));
         let ((write_id, answer), outcome) = match desk.enter(came, add).await? {
             Entered::Added(own, added) => (own, added.outcome().await),
-            Entered::First(turn) => lead((ports, name), turn, add).await?,
+            Entered::First(turn) => lead((ports, name), turn, ground.take(), add).await?,
         };
         match outcome {
             Outcome::Stored(stage) | Outcome::Settled(stage) => return Ok((Arc::unwrap_or_clone(stage), answer?)),
@@ -65,17 +98,22 @@ pub(crate) async fn update<T: Clone>(
 async fn lead<A>(
     (ports, name): (&Ports, &StageName),
     mut turn: Turn<'_>,
+    brought: Option<Ground>,
     add: impl FnOnce(&mut Draft) -> A,
 ) -> Result<(A, Outcome), Fault> {
-    turn.reads();
-    let stored = ports.stages.read(name).await.inspect_err(|fault| turn.is_broken(fault))?;
-    let (before, etag) = match stored {
-        Some(Stored { stage, etag }) => (stage, Some(etag)),
-        None => (Stage::empty(name.clone()), None),
+    let brought = brought.filter(|ground| turn.has_not_written_since(ground.came));
+    let was_brought = brought.is_some();
+    let Ground { stage, etag, .. } = match brought {
+        Some(ground) => ground,
+        None => {
+            turn.reads();
+            ground(ports, name).await.inspect_err(|fault| turn.is_broken(fault))?
+        }
     };
-    let mut draft = Draft::on(before, ports.dice.id(WRITE_ID_LENGTH));
+    let mut draft = Draft::on(stage, ports.dice.id(WRITE_ID_LENGTH));
     let own = add(&mut draft);
-    let (draft, others) = turn.share(draft, ports.clock.sleep(ADDING_PATIENCE)).await;
+    let (draft, others) = turn.share((draft, !was_brought), ports.clock.sleep(ADDING_PATIENCE)).await;
+    turn.writes();
     let outcome = store(ports, draft, etag.as_ref()).await;
     others.hear(&outcome);
     match &outcome {
@@ -101,18 +139,27 @@ async fn store(ports: &Ports, draft: Draft, after: Option<&Etag>) -> Outcome {
 /// The same for a job that is held, and so is to be handed over when its worker stops.
 pub(super) async fn update_within<T: Clone>(
     hold: &Hold,
+    of: (&Ports, &StageName),
+    transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
+) -> Result<(Stage, T), Stop> {
+    update_on_within(hold, of, None, transition).await
+}
+
+/// The same; the first try is made on `ground`, if there is one.
+pub(super) async fn update_on_within<T: Clone>(
+    hold: &Hold,
     (ports, name): (&Ports, &StageName),
+    ground: Option<Ground>,
     transition: impl Fn(&mut Stage) -> Result<T, Refusal>,
 ) -> Result<(Stage, T), Stop> {
     tokio::select! {
         biased;
-        updated = update(ports, name, transition) => updated,
+        updated = update_on((ports, name), ground, transition) => updated,
         () = hold.is_over_for(PATIENCE_WHEN_STOPPING) => Err(Stop::Contended(name.clone())),
     }
 }
 
 /// The stage as it is; a stage without a document is empty.
 pub(crate) async fn read(ports: &Ports, name: &StageName) -> Result<Stage, Stop> {
-    let stored = ports.stages.read(name).await?;
-    Ok(stored.map_or_else(|| Stage::empty(name.clone()), |stored| stored.stage))
+    Ok(ground(ports, name).await?.stage)
 }

@@ -10,6 +10,9 @@
 //! nobody else had written since; where nothing in it is to be written, whoever came after the read asks again, for what
 //! it was told may be older than its question.
 //!
+//! A change that was decided on a document may bring that document along, so that it need not be read once more. Unless this
+//! process has written since: then it is known to be old.
+//!
 //! Nothing here outlives a write, and each may end in the middle: whoever leads and is dropped takes the draft with it, and
 //! those who had added to it find out, from the document, whether it was stored.
 
@@ -55,6 +58,8 @@ struct State {
     open: Option<Open>,
     /// How often the document was read, the read that is under way included.
     reads: u64,
+    /// How often this process has written it, or tried to.
+    writes: u64,
     /// How often the outside was broken for who had the turn, and how it was last: who waits would find the same.
     faults: u64,
     fault: Option<Fault>,
@@ -70,6 +75,8 @@ impl State {
 #[derive(Debug)]
 struct Open {
     draft: Draft,
+    /// Whether the document was read for this draft, and not before.
+    was_read_for_it: bool,
     outcome: watch::Receiver<Option<Outcome>>,
 }
 
@@ -105,6 +112,7 @@ pub(crate) struct Added {
 #[derive(Clone, Copy)]
 pub(crate) struct Came {
     after_reads: u64,
+    after_writes: u64,
 }
 
 /// The right to read and write the stage, for this process.
@@ -119,7 +127,8 @@ pub(crate) struct Others(watch::Sender<Option<Outcome>>);
 impl Desk {
     /// Now.
     pub(crate) fn came(&self) -> Came {
-        Came { after_reads: lock(&self.state).reads }
+        let state = lock(&self.state);
+        Came { after_reads: state.reads, after_writes: state.writes }
     }
 
     /// Waits for the turn, or for a draft to add a change to.
@@ -138,8 +147,9 @@ impl Desk {
                 if let Some(fault) = state.fault_since(faults_before) {
                     return Err(fault);
                 }
-                let is_newer = state.reads > came.after_reads;
+                let was_read_since = state.reads > came.after_reads;
                 if let Some(open) = &mut state.open {
+                    let is_newer = was_read_since && open.was_read_for_it;
                     let added = Added { outcome: open.outcome.clone(), is_newer };
                     return Ok(Entered::Added(add(&mut open.draft), added));
                 }
@@ -174,11 +184,20 @@ impl Turn<'_> {
         lock(&self.desk.state).reads += 1;
     }
 
+    /// Whether this process has written nothing since then.
+    pub(crate) fn has_not_written_since(&self, came: Came) -> bool {
+        lock(&self.desk.state).writes == came.after_writes
+    }
+
     /// Lets those who wait add their changes to the draft: until all have, but no longer than `patience`.
-    pub(crate) async fn share(&self, draft: Draft, patience: impl Future<Output = ()>) -> (Draft, Others) {
+    pub(crate) async fn share(
+        &self,
+        (draft, was_read_for_it): (Draft, bool),
+        patience: impl Future<Output = ()>,
+    ) -> (Draft, Others) {
         let (others, outcome) = watch::channel(None);
         let opened = Opened(self.desk);
-        lock(&self.desk.state).open = Some(Open { draft, outcome });
+        lock(&self.desk.state).open = Some(Open { draft, was_read_for_it, outcome });
         self.desk.opened.notify_waiters();
         let all_have_added = async {
             while lock(&self.desk.state).waiting > 0 {
@@ -191,6 +210,11 @@ impl Turn<'_> {
             () = patience => {}
         }
         (opened.close(), Others(others))
+    }
+
+    /// The document is about to be written.
+    pub(crate) fn writes(&self) {
+        lock(&self.desk.state).writes += 1;
     }
 
     /// Tells those who wait that the outside is broken.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub use artifacts::{ArtifactFault, Artifacts};
 pub use builds::{Build, BuildEnd, BuildOrder, BuildVariable, BuildVariableKind, Builds};
 pub use drafts::Drafts;
-pub(crate) use drafts::{Entered, Outcome, Turn};
+pub(crate) use drafts::{Came, Entered, Outcome, Turn};
 pub use fault::Fault;
 pub use jobs::{
     ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered, PipelineContext, Reported,

@@ -136,7 +136,7 @@ async fn prepare(orders: &Release<'_>, action: ActionKind) {
 async fn what_is_not_allowed_fails_at_once_and_names_the_permission() {
     for action in ActionKind::ALL {
         let causes = breaking(action, Break::Denied).await;
-        assert!(causes.len() > 3, "{action}: {causes:?}");
+        assert!(causes.len() >= 3, "{action}: {causes:?}");
         for (call, cause) in causes {
             assert_eq!(cause, Cause::Denied, "{action}: {call}");
         }

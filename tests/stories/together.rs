@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bluestage::actions::{SwitchBackRequest, SwitchedBack, switch_back};
-use bluestage::ports::Ports;
+use bluestage::actions::{Limits, SwitchBackRequest, SwitchedBack, act, switch_back};
+use bluestage::ports::{ActionKind, Ports, Verdict};
 use bluestage::release::document;
 use futures::future::join_all;
 use tokio::sync::Notify;
@@ -208,4 +208,54 @@ async fn what_somebody_is_told_without_a_write_is_not_older_than_the_question() 
     assert!(refused.is_err(), "{refused:?}");
     let told = switched.expect_err("what it wants live was live when the document was read, and no longer is");
     assert!(told.contains("another version of service-0001 has gone live"), "{told}");
+}
+
+/// The calls for the stage, without their arguments.
+fn asked(world: &Memory, since: usize) -> Vec<String> {
+    let calls = world.line.trail_of(&["stages."]).split_off(since);
+    calls.iter().map(|call| call.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_is_written_on_the_stage_that_it_was_decided_on() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    orders.is_tested().await;
+    let before = asked(&world, 0).len();
+    orders.promote().await.done();
+    assert_eq!(asked(&world, before), ["stages.read", "stages.write"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_reads_the_stage_once_more_when_somebody_else_has_written_it() {
+    let world = Memory::new();
+    let orders = world.release("orders");
+    let tested = orders.is_tested().await;
+    let before = asked(&world, 0).len();
+    world.stages.meanwhile(|stage| stage.recent.clear());
+    orders.promote().await.done();
+    assert_eq!(asked(&world, before), ["stages.read", "stages.write", "stages.read", "stages.write"]);
+    assert_eq!(world.live("orders").unwrap().id, tested.id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_is_not_tried_on_a_stage_that_its_own_worker_has_written_since() {
+    let world = crowded();
+    let orders = world.release("orders");
+    let tested = orders.is_tested().await;
+    let before = asked(&world, 0).len();
+    let slow = Arc::new(SlowAnswer::default());
+    let stacks = Arc::new(world.stacks.over(Arc::new(Line::under(slow.clone()))));
+    let ports = Ports { stacks, ..world.ports("a") };
+    let (job, hold) = (orders.job(ActionKind::Promote), world.hold());
+    let later = async {
+        slow.is_made.notified().await;
+        switch(&ports, 1).await.unwrap();
+        slow.is_let_go.notify_one();
+    };
+    let verdict = tokio::join!(act(&ports, Limits::default(), &job, &hold), later).0;
+    assert!(matches!(verdict, Verdict::Done(_)), "{verdict:?}");
+    let each = ["stages.read", "stages.write"];
+    assert_eq!(asked(&world, before), [&["stages.read"][..], &each, &each].concat(), "no write was made in vain");
+    assert_eq!(world.live("orders").unwrap().id, tested.id);
 }
