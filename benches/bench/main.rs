@@ -16,6 +16,7 @@ mod outside;
 mod overhead;
 mod page;
 mod pipelines;
+mod promoting;
 mod releases;
 mod scale;
 mod start;

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use aws_sdk_s3::primitives::ByteStream;
 use futures::future::join_all;
 
-use super::outside::{DOCUMENT, bluestage};
+use super::outside::bluestage;
 use super::table::{Part, Row};
-use super::usage::{median_and_p99, quantile};
-use super::world::{Endpoints, Options, PipelineOptions, Process, Proxy, STATE_BUCKET, Source, World};
+use super::usage::quantile;
+use super::world::{Options, PipelineOptions, Process, Source, World};
 
 const SERVICES: usize = 20;
 const TESTS: &str = "sleep 10";
@@ -30,8 +29,7 @@ Outputs:
 
 pub(crate) async fn measure() -> Part {
     let world = world().await;
-    let codepipeline = Proxy::before(&world.codepipeline_url).await;
-    let _worker = worker(&world, &codepipeline);
+    let _worker = worker(&world);
     let mut part = Part::new("releases", "Twenty services with tests of ten seconds");
     let alone: Vec<f64> = one_after_the_other(&world, vec![0; ALONE]).await;
     let ideal = alone.into_iter().fold(0.0, f64::max);
@@ -45,7 +43,6 @@ pub(crate) async fn measure() -> Part {
     let locked = some * SERVICES as f64 / LOCKED as f64;
     let what = format!("the same behind one lock: {SERVICES} one after the other, reckoned from {LOCKED}");
     part.add(Row::new(what, format!("{locked:.1} s")).beside(format!("{together:.1} s at once"), locked / together));
-    promotions(&mut part, &world, &codepipeline).await;
     part
 }
 
@@ -70,11 +67,13 @@ async fn world() -> World {
 }
 
 /// As it is by default, but with a place for every job and every run.
-fn worker(world: &World, codepipeline: &Proxy) -> Process {
-    let endpoints = Endpoints { aws: world.aws_url.clone(), codepipeline: codepipeline.url.clone() };
+fn worker(world: &World) -> Process {
     let flags = ["--slots", "40", "--test-runs", "20", "--poll-seconds", "1", "--idle-poll-seconds", "10"];
     let more = ["--hold-seconds", "20", "--sweep-seconds", "60"];
-    world.worker_with(&endpoints, &[&flags[..], &more[..]].concat().into_iter().map(str::to_owned).collect::<Vec<_>>())
+    world.worker_with(
+        &world.endpoints(),
+        &[&flags[..], &more[..]].concat().into_iter().map(str::to_owned).collect::<Vec<_>>(),
+    )
 }
 
 fn source() -> Source {
@@ -104,45 +103,4 @@ async fn release(world: &World, number: usize) -> Duration {
     let execution = world.start_pipeline(&name(number)).await;
     world.await_execution(&name(number), &execution).await.succeeded();
     began.elapsed()
-}
-
-/// How long promotions took, from acknowledged to reported, beside the two raw requests in this process.
-async fn promotions(part: &mut Part, world: &World, codepipeline: &Proxy) {
-    let exchanges = codepipeline.exchanges();
-    let polls = exchanges.iter().filter(|exchange| exchange.request["actionTypeId"]["provider"] == "Promote");
-    let jobs = polls.flat_map(|poll| poll.answer["jobs"].as_array().into_iter().flatten()).map(|job| &job["id"]);
-    let took = jobs.filter_map(|job| {
-        let when = |operation: &str| {
-            let found =
-                exchanges.iter().find(|exchange| exchange.operation == operation && exchange.request["jobId"] == *job);
-            found.map(|exchange| exchange.at)
-        };
-        Some(when("PutJobSuccessResult")? - when("AcknowledgeJob")?)
-    });
-    let took: Vec<Duration> = took.collect();
-    let raw = raw(world, took.len()).await;
-    let ratio = quantile(&took, 0.5).as_secs_f64() / quantile(&raw, 0.5).as_secs_f64();
-    part.add(
-        Row::new(
-            format!("a promotion, from acknowledged to reported, p50 / p99 of {}", took.len()),
-            median_and_p99(&took),
-        )
-        .beside(format!("{} for a raw read and write", median_and_p99(&raw)), ratio)
-        .goal("p50 at most 1.5 × the raw requests", ratio <= 1.5),
-    );
-}
-
-async fn raw(world: &World, times: usize) -> Vec<Duration> {
-    let s3 = world.s3();
-    let mut took = Vec::new();
-    for _ in 0..times {
-        let began = Instant::now();
-        let got = s3.get_object().bucket(STATE_BUCKET).key(DOCUMENT).send().await.unwrap();
-        let etag = got.e_tag.unwrap();
-        let bytes = got.body.collect().await.unwrap().into_bytes();
-        let put = s3.put_object().bucket(STATE_BUCKET).key(DOCUMENT).if_match(etag);
-        put.body(ByteStream::from(bytes)).send().await.unwrap();
-        took.push(began.elapsed());
-    }
-    took
 }

@@ -9,9 +9,11 @@ use aws_config::BehaviorVersion;
 use aws_sdk_s3::primitives::ByteStream;
 use bluestage::actions::{SwitchBackRequest, switch_back};
 use bluestage::ports::Ports;
+use tokio::task::JoinHandle;
 
 use super::large_stage::{large_stage, service};
 use super::outside::{DOCUMENT, bluestage, ports, put_stage};
+use super::promoting;
 use super::table::{Part, Row};
 use super::usage::{median_and_p99, millis, quantile};
 use super::world::{Endpoints, Options, Proxy, STATE_BUCKET, World};
@@ -19,9 +21,9 @@ use super::world::{Endpoints, Options, Proxy, STATE_BUCKET, World};
 /// The word by which this program, started again, knows that it is to make the two raw requests.
 pub(crate) const FLOOR: &str = "floor";
 
-const SERVICES: usize = 200;
+pub(crate) const SERVICES: usize = 200;
 const TIMES: usize = 60;
-const WRITERS: usize = 10;
+pub(crate) const WRITERS: usize = 10;
 const CONTENDED: usize = 150;
 
 /// How often each of the writers changes the stage: together they do about ten changes a second, two thirds of what S3
@@ -29,12 +31,12 @@ const CONTENDED: usize = 150;
 const EACH: Duration = Duration::from_secs(1);
 
 /// At most this many times the floor.
-const GOAL: f64 = 1.5;
+pub(crate) const GOAL: f64 = 1.5;
 
 pub(crate) async fn measure() -> Part {
     let world = World::start(&bluestage(), Options::default()).await;
     let bytes = put_stage(&world, &large_stage(SERVICES)).await;
-    let mut part = Part::new("switching", "Switch back");
+    let mut part = Part::new("switching", "Switch back and promotion");
     let calls = round_trips(&world).await;
     part.add(
         Row::new("round trips of a switch back: reads + conditional writes", format!("{} + {}", calls.0, calls.1))
@@ -58,6 +60,7 @@ pub(crate) async fn measure() -> Part {
             .beside(format!("{} alone", millis(own)), quantile(&contended, 0.5).as_secs_f64() / own.as_secs_f64())
             .goal("p99 below 1 s", p99 < Duration::from_secs(1)),
     );
+    promoting::add_to(&mut part).await;
     part
 }
 
@@ -117,26 +120,44 @@ fn in_turn(world: &World) -> (Vec<Duration>, Vec<Duration>) {
 /// Switches back while others change the stage, too. Tells how long each took, and how many changes the others made in a
 /// second.
 async fn contended(world: &World) -> (Vec<Duration>, f64) {
-    let over = Arc::new(AtomicBool::new(false));
-    let changes = Arc::new(AtomicUsize::new(0));
-    let others = (0..WRITERS).map(|number| {
-        let ports = ports(&world.aws_url);
-        tokio::spawn(change_until(ports, SERVICES - 1 - number, (Arc::clone(&over), Arc::clone(&changes))))
-    });
-    let others: Vec<_> = others.collect();
-    let began = Instant::now();
+    let writers = Writers::begin(world);
     let mut took = Vec::new();
     for number in 0..CONTENDED {
         let since = Instant::now();
         tokio::task::block_in_place(|| switch(world, &world.endpoints(), number % 100));
         took.push(since.elapsed());
     }
-    let rate = changes.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
-    over.store(true, Ordering::Relaxed);
-    for other in others {
-        other.await.unwrap();
+    (took, writers.end().await)
+}
+
+/// Others who change the stage.
+pub(crate) struct Writers {
+    began: Instant,
+    over: Arc<AtomicBool>,
+    changes: Arc<AtomicUsize>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Writers {
+    pub(crate) fn begin(world: &World) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let changes = Arc::new(AtomicUsize::new(0));
+        let tasks = (0..WRITERS).map(|number| {
+            let ports = ports(&world.aws_url);
+            tokio::spawn(change_until(ports, SERVICES - 1 - number, (Arc::clone(&over), Arc::clone(&changes))))
+        });
+        Self { began: Instant::now(), tasks: tasks.collect(), over, changes }
     }
-    (took, rate)
+
+    /// Tells how often in a second they have changed it.
+    pub(crate) async fn end(self) -> f64 {
+        let rate = self.changes.load(Ordering::Relaxed) as f64 / self.began.elapsed().as_secs_f64();
+        self.over.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            task.await.unwrap();
+        }
+        rate
+    }
 }
 
 async fn change_until(ports: Ports, number: usize, (over, changes): (Arc<AtomicBool>, Arc<AtomicUsize>)) {
