@@ -107,9 +107,10 @@ async fn keep(
     (run, id): (&RunId, &str),
     end: &RunEnd,
 ) -> Result<(), Stop> {
-    let (stage, of) = blue(turn, properties).await?;
+    let (ground, of) = blue(turn, properties).await?;
+    let stage = ground.stage();
     let version = stage.version(&of).ok_or_else(|| nothing_deployed(properties))?;
-    let certificate = Subject { stage: &stage, of: &of, version, run }.view();
+    let certificate = Subject { stage, of: &of, version, run }.view();
     let bundle = turn.ports.test_runs.pack(run, certificate, end).await?;
     turn.ports.run_records.write_bundle(&properties.stage, run, &bundle).await?;
     let ended = record(id, RunStatus::Ended(end.clone()));

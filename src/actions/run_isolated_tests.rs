@@ -12,11 +12,12 @@ use super::resolve::Sources;
 use super::stop::{FailedRun, Stop};
 use super::tests_environment::{Subject, Variables};
 use super::token::CarriedRun;
+use super::update::Ground;
 use super::values::{Secrecy, Variable};
 use super::workspace::Workspace;
 use super::{Turn, honesty, messages, test_role};
 use crate::ports::{Done, Here, RunEnd, RunRecord, RunSpec, RunStatus, Start, Text, Verdict};
-use crate::release::{Refusal, RunId, SeenStacks, Stage, Version, VersionRef};
+use crate::release::{Refusal, RunId, SeenStacks, Version, VersionRef};
 
 /// How long a run's beat may stand still before its worker is taken for dead: four beats of five seconds. Time is
 /// counted only while somebody watches, by the watcher's own clock.
@@ -98,15 +99,16 @@ pub(super) async fn give_up(turn: &mut Turn<'_>) {
 /// Starts a fresh run and answers at once, so that the console shows within seconds that the tests run.
 async fn start(turn: &mut Turn<'_>, properties: &RunIsolatedTests, attempt: Attempt) -> Result<Verdict, Stop> {
     let run = RunId::new(&turn.job.pipeline.execution.action_execution_id, attempt.number);
-    let (stage, of) = blue(turn, properties).await?;
+    let (ground, of) = blue(turn, properties).await?;
     // A job may be played again, by another worker or late: what it has started is not started, or put before its
     // successors, once more.
     if turn.ports.run_records.read(&properties.stage, &run).await?.is_some() {
         return watch_from_now_on(turn, run, attempt);
     }
-    let seen = honesty::look(turn, &stage, &of).await?;
+    let seen = honesty::look(turn, ground.stage(), &of).await?;
     let at = turn.now();
-    let started = turn.update(&properties.stage, |stage| stage.run_started(&of, &run, &seen, at));
+    let noting = (&properties.stage, Some(ground));
+    let started = turn.update_on(noting, |stage| stage.run_started(&of, &run, &seen, at));
     let (stage, ()) = started.await?;
     let version = stage.version(&of).ok_or_else(|| nothing_deployed(properties))?;
     let subject = Subject { stage: &stage, of: &of, version, run: &run };
@@ -261,9 +263,9 @@ async fn conclude(
     properties: &RunIsolatedTests,
     (run, end): (&RunId, RunEnd),
 ) -> Result<Verdict, Stop> {
-    let (stage, of) = blue(turn, properties).await?;
-    let version = stage.version(&of).ok_or_else(|| nothing_deployed(properties))?;
-    let subject = Subject { stage: &stage, of: &of, version, run };
+    let (ground, of) = blue(turn, properties).await?;
+    let version = ground.stage().version(&of).ok_or_else(|| nothing_deployed(properties))?;
+    let subject = Subject { stage: ground.stage(), of: &of, version, run };
     let against = against(&subject);
     let changed = honesty::changes(turn, &seen_by(version)).await?;
     if !changed.is_empty() {
@@ -271,8 +273,9 @@ async fn conclude(
     }
     hand_out_bundle(turn, properties, run).await?;
     let at = turn.now();
+    let noting = (&properties.stage, Some(ground));
     if !end.passed() {
-        turn.update(&properties.stage, |stage| stage.run_failed(&of, run, at)).await?;
+        turn.update_on(noting, |stage| stage.run_failed(&of, run, at)).await?;
         return Err(Stop::TestsFailed(Box::new(FailedRun {
             of,
             against,
@@ -281,7 +284,7 @@ async fn conclude(
             kept_at: turn.ports.run_records.place(&properties.stage, run),
         })));
     }
-    turn.update(&properties.stage, |stage| stage.run_passed(&of, run, at)).await?;
+    turn.update_on(noting, |stage| stage.run_passed(&of, run, at)).await?;
     Ok(passed(run, &end, messages::tests_passed(&of, &against, &end)))
 }
 
@@ -334,14 +337,15 @@ async fn hand_out_bundle(turn: &Turn<'_>, properties: &RunIsolatedTests, run: &R
 }
 
 /// The stage, and the version in it that this pipeline execution has made.
-pub(super) async fn blue(turn: &Turn<'_>, properties: &RunIsolatedTests) -> Result<(Stage, VersionRef), Stop> {
-    let stage = turn.read(&properties.stage).await?;
+pub(super) async fn blue(turn: &Turn<'_>, properties: &RunIsolatedTests) -> Result<(Ground, VersionRef), Stop> {
+    let ground = turn.ground(&properties.stage).await?;
+    let stage = ground.stage();
     let execution_id = &turn.job.pipeline.execution.execution_id;
     let made = stage.made_by(&properties.service, execution_id);
     let version = made.ok_or_else(|| stage.absence_of(&properties.service, execution_id))?;
     let of = VersionRef { service: properties.service.clone(), version: version.id.clone() };
     turn.is_about(&of);
-    Ok((stage, of))
+    Ok((ground, of))
 }
 
 fn against(subject: &Subject<'_>) -> Vec<VersionRef> {

@@ -28,6 +28,10 @@ const ADDING_PATIENCE: Duration = Duration::from_millis(50);
 /// change is made by whoever goes on: each may be made twice.
 const PATIENCE_WHEN_STOPPING: Duration = Duration::from_secs(2);
 
+/// How long the stage that a change was decided on is also what it is tried on: about as long as looking at a stack takes.
+/// After that somebody else may well have written, and a write in vain costs more than a read.
+const GROUND_LASTS: Duration = Duration::from_millis(500);
+
 /// Letters and digits of the id by which a write is recognised: 80 bits, never the same twice.
 const WRITE_ID_LENGTH: usize = 16;
 
@@ -37,6 +41,8 @@ pub(crate) struct Ground {
     etag: Option<Etag>,
     /// Before it was read.
     came: Came,
+    /// When it was read, on this machine's steady clock.
+    read_at: Duration,
 }
 
 impl Ground {
@@ -48,11 +54,12 @@ impl Ground {
 
 /// Reads the stage.
 pub(crate) async fn ground(ports: &Ports, name: &StageName) -> Result<Ground, Fault> {
-    let came = ports.drafts.desk(name).came();
-    Ok(match ports.stages.read(name).await? {
-        Some(Stored { stage, etag }) => Ground { stage, etag: Some(etag), came },
-        None => Ground { stage: Stage::empty(name.clone()), etag: None, came },
-    })
+    let (came, read_at) = (ports.drafts.desk(name).came(), ports.clock.elapsed());
+    let (stage, etag) = match ports.stages.read(name).await? {
+        Some(Stored { stage, etag }) => (stage, Some(etag)),
+        None => (Stage::empty(name.clone()), None),
+    };
+    Ok(Ground { stage, etag, came, read_at })
 }
 
 /// Applies `transition` to the stage and stores the result. Tells the stage as it then is, and what the transition
@@ -101,7 +108,8 @@ async fn lead<A>(
     brought: Option<Ground>,
     add: impl FnOnce(&mut Draft) -> A,
 ) -> Result<(A, Outcome), Fault> {
-    let brought = brought.filter(|ground| turn.has_not_written_since(ground.came));
+    let is_fresh = |ground: &Ground| ports.clock.elapsed().saturating_sub(ground.read_at) <= GROUND_LASTS;
+    let brought = brought.filter(|ground| is_fresh(ground) && turn.has_not_written_since(ground.came));
     let was_brought = brought.is_some();
     let Ground { stage, etag, .. } = match brought {
         Some(ground) => ground,

@@ -238,24 +238,37 @@ async fn a_promotion_reads_the_stage_once_more_when_somebody_else_has_written_it
     assert_eq!(world.live("orders").unwrap().id, tested.id);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_promotion_is_not_tried_on_a_stage_that_its_own_worker_has_written_since() {
-    let world = crowded();
+/// A promotion that is held up at its look at the stack, while something else happens. Tells what was asked for the stage.
+async fn held_up_while<F: Future<Output = ()>>(world: &Memory, happens: impl FnOnce(Ports) -> F) -> Vec<String> {
     let orders = world.release("orders");
     let tested = orders.is_tested().await;
-    let before = asked(&world, 0).len();
+    let before = asked(world, 0).len();
     let slow = Arc::new(SlowAnswer::default());
     let stacks = Arc::new(world.stacks.over(Arc::new(Line::under(slow.clone()))));
     let ports = Ports { stacks, ..world.ports("a") };
     let (job, hold) = (orders.job(ActionKind::Promote), world.hold());
     let later = async {
         slow.is_made.notified().await;
-        switch(&ports, 1).await.unwrap();
+        happens(ports.clone()).await;
         slow.is_let_go.notify_one();
     };
     let verdict = tokio::join!(act(&ports, Limits::default(), &job, &hold), later).0;
     assert!(matches!(verdict, Verdict::Done(_)), "{verdict:?}");
-    let each = ["stages.read", "stages.write"];
-    assert_eq!(asked(&world, before), [&["stages.read"][..], &each, &each].concat(), "no write was made in vain");
     assert_eq!(world.live("orders").unwrap().id, tested.id);
+    asked(world, before)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_is_not_tried_on_a_stage_that_its_own_worker_has_written_since() {
+    let world = crowded();
+    let other = async |ports: Ports| drop(switch(&ports, 1).await.unwrap());
+    let each = ["stages.read", "stages.write"];
+    assert_eq!(held_up_while(&world, other).await, [&["stages.read"][..], &each, &each].concat(), "none in vain");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_is_not_tried_on_a_stage_that_was_read_long_ago() {
+    let world = crowded();
+    let nothing = async |_: Ports| world.pass(Duration::from_secs(2)).await;
+    assert_eq!(held_up_while(&world, nothing).await, ["stages.read", "stages.read", "stages.write"]);
 }
