@@ -7,7 +7,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bluestage::aws::Aws;
 use bluestage::clock::SystemClock;
 use bluestage::dice::Dice;
-use bluestage::ports::{Drafts, Ports, Seal};
+use bluestage::ports::{Drafts, Glances, Ports, Seal};
 use bluestage::release::{Stage, document};
 use bluestage::runner::{self, CommandRunner};
 
@@ -37,6 +37,7 @@ pub(crate) fn ports(endpoint: &str) -> Ports {
         journal: aws.journal,
         stages: aws.stages,
         drafts: Arc::new(Drafts::default()),
+        glances: Arc::new(Glances::default()),
         stacks: aws.stacks,
         artifacts: aws.artifacts,
         test_runs: Arc::new(CommandRunner::new(runner, aws.run_records.clone(), clock.clone())),

@@ -2,12 +2,15 @@
 //!
 //! As a run begins, every stack in reach is looked at, and again as it ends; the two must be the same stacks, unchanged.
 //! A run is never red for somebody else's change, and never green by it either.
+//!
+//! Of many stacks a listing tells, which may be behind. Nobody loses a run to that: a stack that seems older than is known
+//! as a run begins, or changed as it ends, is asked for by itself before anything follows from it.
 
 use std::collections::BTreeSet;
 
 use super::Turn;
 use super::stop::Stop;
-use crate::ports::StackState;
+use crate::ports::Glance;
 use crate::release::{SeenStacks, StackRef, Stage, VersionRef};
 
 /// Stands for the last change of a stack that is not there, or not ready.
@@ -17,34 +20,38 @@ const NOT_READY: &str = "not ready";
 pub(super) async fn look(turn: &Turn<'_>, stage: &Stage, of: &VersionRef) -> Result<SeenStacks, Stop> {
     let mut reached: BTreeSet<VersionRef> = stage.closure_of(of);
     reached.insert(of.clone());
-    let mut seen = SeenStacks::new();
-    for stack in reached.iter().filter_map(|of| stage.version(of)).map(|version| &version.stack) {
-        seen.insert(named(stack), changed_at(turn, stack).await?);
-    }
-    Ok(seen)
+    let versions = reached.iter().filter_map(|of| stage.version(of));
+    let stacks: Vec<StackRef> = versions.map(|version| version.stack.clone()).collect();
+    // Such times sort as texts, but for two in the same second, in which nobody changes a stack twice.
+    let glances = turn.ports.glances.at(&*turn.ports.stacks, &stacks, |known, shown| shown >= known).await?;
+    Ok(stacks
+        .into_iter()
+        .map(|stack| stack.id.unwrap_or(stack.name))
+        .zip(glances.into_iter().map(changed_at))
+        .collect())
 }
 
 /// The stacks that are not as they were seen, each with how they are now.
 pub(super) async fn changes(turn: &Turn<'_>, seen: &SeenStacks) -> Result<Vec<String>, Stop> {
-    let mut changes = Vec::new();
-    for (id, before) in seen {
-        let stack = StackRef { name: id.clone(), id: Some(id.clone()), changed_at: None };
-        let now = changed_at(turn, &stack).await?;
-        if now != *before {
-            let told = |at: &Option<String>| at.clone().unwrap_or_else(|| "at an unknown time".to_owned());
-            changes.push(format!("{id} (last changed {}, before the tests {})", told(&now), told(before)));
-        }
+    let as_seen = |(id, at): (&String, &Option<String>)| StackRef {
+        name: id.clone(),
+        id: Some(id.clone()),
+        changed_at: at.clone(),
+    };
+    let stacks: Vec<StackRef> = seen.iter().map(as_seen).collect();
+    let glances = turn.ports.glances.at(&*turn.ports.stacks, &stacks, |known, shown| shown == known).await?;
+    let now = stacks.into_iter().zip(glances.into_iter().map(changed_at));
+    let changed = now.filter(|(before, now)| *now != before.changed_at);
+    let told = |at: Option<String>| at.unwrap_or_else(|| "at an unknown time".to_owned());
+    let as_told = |(before, now): (StackRef, Option<String>)| {
+        format!("{} (last changed {}, before the tests {})", before.name, told(now), told(before.changed_at))
+    };
+    Ok(changed.map(as_told).collect())
+}
+
+fn changed_at(glance: Glance) -> Option<String> {
+    match glance {
+        Glance::Ready(at) => at,
+        Glance::NotReady => Some(NOT_READY.to_owned()),
     }
-    Ok(changes)
-}
-
-async fn changed_at(turn: &Turn<'_>, stack: &StackRef) -> Result<Option<String>, Stop> {
-    Ok(match turn.ports.stacks.read(stack).await? {
-        StackState::Ready(ready) => ready.changed_at,
-        StackState::Absent | StackState::InProgress { .. } | StackState::Failed { .. } => Some(NOT_READY.to_owned()),
-    })
-}
-
-fn named(stack: &StackRef) -> String {
-    stack.id.clone().unwrap_or_else(|| stack.name.clone())
 }

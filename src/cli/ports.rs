@@ -7,7 +7,7 @@ use super::place::Place;
 use crate::aws::{self, Aws};
 use crate::clock::SystemClock;
 use crate::dice::Dice;
-use crate::ports::{Drafts, Ports, Seal};
+use crate::ports::{Drafts, Glances, Ports, Seal};
 use crate::runner::{self, CommandRunner, Limits};
 
 /// This program, also when its file has been replaced since it began.
@@ -49,6 +49,7 @@ pub(super) async fn of(place: impl Into<Place>, tests: Tests) -> Ports {
         stages: aws.stages,
         drafts: Arc::new(Drafts::default()),
         stacks: aws.stacks,
+        glances: Arc::new(Glances::default()),
         artifacts: aws.artifacts,
         test_runs: Arc::new(CommandRunner::new(runner, aws.run_records.clone(), clock.clone())),
         builds: aws.builds,

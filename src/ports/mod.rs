@@ -8,6 +8,7 @@ mod artifacts;
 mod builds;
 mod drafts;
 mod fault;
+mod glances;
 mod jobs;
 mod journal;
 mod roles;
@@ -26,6 +27,8 @@ pub use builds::{Build, BuildEnd, BuildOrder, BuildVariable, BuildVariableKind, 
 pub use drafts::Drafts;
 pub(crate) use drafts::{Came, Entered, Outcome, Turn};
 pub use fault::Fault;
+pub(crate) use glances::Glance;
+pub use glances::{Glances, ReadyStacks};
 pub use jobs::{
     ActionKind, Artifact, Credentials, ExecutionStatus, Job, JobId, Jobs, Offered, PipelineContext, Reported,
 };
@@ -58,6 +61,8 @@ pub struct Ports {
     pub drafts: Arc<Drafts>,
     /// CloudFormation's stacks.
     pub stacks: Arc<dyn Stacks>,
+    /// What this process looks up of many stacks at once.
+    pub glances: Arc<Glances>,
     /// The pipelines' artifacts.
     pub artifacts: Arc<dyn Artifacts>,
     /// Test runs on this machine.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::fault::Fault;
+use super::glances::ReadyStacks;
 use crate::release::{Moment, Outputs, StackRef, StageName};
 
 /// The parameters that a template declares, each with whether it has a default.
@@ -155,6 +156,10 @@ pub trait Stacks: Send + Sync {
 
     /// How the stack stands; by its id when that is known.
     async fn read(&self, stack: &StackRef) -> Result<StackState, Fault>;
+
+    /// Every stack that is ready. It looks at all stacks of the account and region, a hundred with each call. It may miss
+    /// one, and show one as it was a moment ago: [`super::Glances`] asks it, and sees to that.
+    async fn all_ready(&self) -> Result<ReadyStacks, Fault>;
 
     /// What the stack was made from.
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault>;

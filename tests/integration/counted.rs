@@ -7,10 +7,14 @@ use std::ops::Range;
 use std::time::Instant;
 
 use aws_sdk_s3::primitives::ByteStream;
+use futures::future::join_all;
 
 use crate::bluestage;
 use crate::probe::{create, go_live, plain};
-use crate::world::{Endpoints, Exchange, Fault, Options, Proxy, Trouble, World};
+use crate::world::{Endpoints, Exchange, Fault, Options, PipelineOptions, Proxy, Trouble, World};
+
+/// The smallest template there is.
+const NOTHING: &str = r#"{"Resources":{"Nothing":{"Type":"AWS::CloudFormation::WaitConditionHandle"}}}"#;
 
 /// A world, and a proxy in front of each of its services.
 struct Counted {
@@ -125,10 +129,47 @@ async fn a_deployment_and_its_tests_write_the_stage_twice_each() {
 
     let mut tests = counted.aws.counted(of_all_jobs(&exchanges, "RunIsolatedTests"));
     println!("RunIsolatedTests: {tests:?}");
+    assert_eq!(
+        tests.remove("CloudFormation DescribeStacks"),
+        Some(2),
+        "its one stack, as the run begins and as it ends"
+    );
     // For each job that goes on with a run the stage is read, and how many there are depends on how long the run takes.
     tests.retain(|call, _| !depends_on_time(call) && call != "S3 GET stages");
     // That they run, and that they passed.
     assert_eq!(tests, counts(&[("S3 GET artifacts", 1), ("S3 PUT artifacts", 1), ("S3 PUT-IF stages", 2)]));
+}
+
+/// The services that orders is tested with, more than are asked for one by one, and other stacks of the account, so that a
+/// listing is of two pages.
+const DEPENDENCIES: [&str; 6] = ["accounts", "billing", "catalog", "invoices", "mail", "search"];
+const OTHER_STACKS: usize = 100;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_reaches_many_stacks_asks_for_none_of_them_by_itself() {
+    let counted = Counted::start().await;
+    let world = &counted.world;
+    for name in DEPENDENCIES {
+        create(world, name, (None, "true")).await;
+    }
+    join_all(DEPENDENCIES.map(|name| async move { go_live(world, name, &plain()).await })).await;
+    let cloudformation = world.cloudformation();
+    for number in 0..OTHER_STACKS {
+        let request = cloudformation.create_stack().stack_name(format!("other-{number}"));
+        request.template_body(NOTHING).send().await.expect("somebody makes a stack");
+    }
+    let orders = PipelineOptions::service("orders")
+        .deploy("ParameterOverrides", r#"{"Version":{"Fn::GetBlue":"Version"}}"#)
+        .deploy("DependsOn", &DEPENDENCIES.join(","));
+    world.create_pipeline("orders", &orders).await;
+    let before = counted.codepipeline.exchanges().len();
+    go_live(world, "orders", &plain()).await;
+    let exchanges = counted.codepipeline.exchanges().split_off(before);
+    let asked = counted.aws.counted(of_all_jobs(&exchanges, "RunIsolatedTests"));
+    println!("RunIsolatedTests of seven stacks among a hundred: {asked:?}");
+    let of_stacks: BTreeMap<String, usize> =
+        asked.into_iter().filter(|(call, _)| call.starts_with("CloudFormation")).collect();
+    assert_eq!(of_stacks, counts(&[("CloudFormation ListStacks", 4)]), "two pages as it begins, and as it ends");
 }
 
 /// How often a stack in the making, a run and the journal are looked at and kept alive depends on how long things take.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bluestage::ports::{FailedResource, ReadyStack, StackSpec, StackState, TaggedStack};
+use bluestage::ports::{FailedResource, ReadyStack, ReadyStacks, StackSpec, StackState, TaggedStack};
 use bluestage::release::{Moment, StackRef};
 use serde_json::Value as Json;
 
@@ -58,6 +58,8 @@ pub(crate) struct Manners {
     pub(crate) protected: bool,
     /// An update of a stack that is there fails and is undone: the resource, and why.
     pub(crate) not_updated: Option<(String, String)>,
+    /// When a listing tells that the stacks of these names were last changed; those with nothing it misses.
+    pub(crate) listed: BTreeMap<String, Option<String>>,
 }
 
 #[derive(Default)]
@@ -120,6 +122,19 @@ impl Account {
             parameters: made.spec.parameters.clone(),
         };
         there.map(seen).collect()
+    }
+
+    /// What a listing tells.
+    pub(in crate::memory) fn listed(&self) -> ReadyStacks {
+        let ready = self.stacks.values().filter(|made| made.phase == Phase::Ready);
+        let told = ready.filter_map(|made| {
+            let at = match self.manners.listed.get(&made.spec.stack.name) {
+                Some(told) => told.clone()?,
+                None => made.changed_at.clone(),
+            };
+            Some((made.id.clone(), Some(at)))
+        });
+        told.collect()
     }
 
     /// The resource of this stack that cannot be made, and why.

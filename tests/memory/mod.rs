@@ -28,7 +28,7 @@ use std::time::Duration;
 use bluestage::actions::{Hold, Limits, Sweeper, Swept, act};
 use bluestage::clock::Clock;
 use bluestage::dice::Dice;
-use bluestage::ports::{Drafts, Job, Ports, Seal, Verdict};
+use bluestage::ports::{Drafts, Glances, Job, Ports, Seal, Verdict};
 use bluestage::release::{ServiceName, Stage, StageName, Version, VersionRef};
 use tokio_util::sync::CancellationToken;
 
@@ -119,6 +119,7 @@ impl Memory {
             journal: self.journal.clone(),
             stages: self.stages.clone(),
             drafts: Arc::new(Drafts::default()),
+            glances: Arc::new(Glances::default()),
             stacks: self.stacks.clone(),
             artifacts: self.artifacts.clone(),
             test_runs: self.machine(machine),

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use bluestage::clock::Clock;
 use bluestage::ports::{
-    Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, StackSpec, StackState, Stacks,
-    TaggedStack,
+    Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, ReadyStacks, StackSpec, StackState,
+    Stacks, TaggedStack,
 };
 use bluestage::release::{Moment, StackRef};
 use serde_json::Value as Json;
@@ -173,6 +173,10 @@ impl Stacks for MemoryStacks {
             Ok(found.map_or(StackState::Absent, |id| account.look(&id)))
         };
         self.line.call(format!("stacks.read {}", stack.name), effect).await
+    }
+
+    async fn all_ready(&self) -> Result<ReadyStacks, Fault> {
+        self.line.call("stacks.all_ready".to_owned(), || Ok(self.account.lock().unwrap().listed())).await
     }
 
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault> {

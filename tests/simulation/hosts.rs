@@ -7,7 +7,7 @@ use std::time::Duration;
 use bluestage::actions::Limits;
 use bluestage::clock::Clock;
 use bluestage::dice::Dice;
-use bluestage::ports::{Drafts, Ports};
+use bluestage::ports::{Drafts, Glances, Ports};
 use bluestage::worker::{Pacing, Settings, Worker};
 use tokio_util::sync::CancellationToken;
 
@@ -157,6 +157,7 @@ fn ports(world: &World, (place, number): (usize, usize), running: &Running) -> P
         journal: Arc::new(memory.journal.over(Arc::clone(&line))),
         stages: Arc::new(memory.stages.over(Arc::clone(&line))),
         drafts: Arc::new(Drafts::default()),
+        glances: Arc::new(Glances::default()),
         stacks: Arc::new(memory.stacks.over(Arc::clone(&line))),
         artifacts: Arc::new(memory.artifacts.over(Arc::clone(&line))),
         test_runs: Arc::new(running.machine.over(Arc::clone(&line))),

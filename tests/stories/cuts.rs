@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bluestage::ports::{Drafts, Ports, Verdict};
+use bluestage::ports::{Drafts, Glances, Ports, Verdict};
 use tokio::sync::Notify;
 
 use crate::memory::freezing::FreezingClock;
@@ -87,6 +87,7 @@ impl Cut {
             journal: Arc::new(world.journal.over(Arc::clone(&line))),
             stages: Arc::new(world.stages.over(Arc::clone(&line))),
             drafts: Arc::new(Drafts::default()),
+            glances: Arc::new(Glances::default()),
             stacks: Arc::new(world.stacks.over(Arc::clone(&line))),
             artifacts: Arc::new(world.artifacts.over(Arc::clone(&line))),
             test_runs: Arc::new(world.machine(machine).over(Arc::clone(&line))),

@@ -16,6 +16,7 @@ mod cut_actions;
 mod cuts;
 mod deploy_blue;
 mod health;
+mod honesty;
 mod journal;
 mod orphans;
 mod promote;

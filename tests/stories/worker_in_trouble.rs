@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bluestage::ports::{
-    ActionKind, Cause, Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, Ports, StackSpec,
-    StackState, Stacks, TaggedStack, Verdict,
+    ActionKind, Cause, Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, Ports, ReadyStacks,
+    StackSpec, StackState, Stacks, TaggedStack, Verdict,
 };
 use bluestage::release::StackRef;
 use bluestage::worker::Ended;
@@ -43,6 +43,10 @@ impl Stacks for Bombs {
         let left = self.reads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         assert!(left.is_err(), "the wheel came off while reading");
         self.inner.read(stack).await
+    }
+
+    async fn all_ready(&self) -> Result<ReadyStacks, Fault> {
+        self.inner.all_ready().await
     }
 
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault> {

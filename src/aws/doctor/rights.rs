@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use aws_sdk_cloudformation::types::StackStatus;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -189,13 +190,15 @@ impl Examination<'_> {
             return Ok(Vec::new());
         }
         let cloudformation = aws_sdk_cloudformation::Client::new(self.sdk);
-        let (listed, valid, limits) = tokio::join!(
+        let (described, listed, valid, limits) = tokio::join!(
             cloudformation.describe_stacks().send(),
+            cloudformation.list_stacks().stack_status_filter(StackStatus::CreateComplete).send(),
             cloudformation.validate_template().template_body(TEMPLATE).send(),
             cloudformation.describe_account_limits().send(),
         );
         Ok([
-            ("cloudformation:DescribeStacks", allowed(listed)),
+            ("cloudformation:DescribeStacks", allowed(described)),
+            ("cloudformation:ListStacks", allowed(listed)),
             ("cloudformation:ValidateTemplate", allowed(valid)),
             ("cloudformation:DescribeAccountLimits", allowed(limits)),
         ]

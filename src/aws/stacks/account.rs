@@ -1,22 +1,42 @@
-//! What only a look at the whole account tells: the stacks that carry certain tags, and how many there may be.
+//! What only a look at the whole account tells: which stacks are ready, which carry certain tags, and how many there may be.
 //!
-//! `ListStacks` tells no tags, so this is the one `DescribeStacks` without a name. It comes in pages of up to 1 MB, some
-//! hundred stacks each (API reference, `DescribeStacks`): 2,000 stacks take about twenty of the calls of which
-//! CloudFormation answers five a second to the whole account.
+//! A listing (`ListStacks`) tells in pages of a hundred stacks. It tells no tags, so these are asked for by the one
+//! `DescribeStacks` without a name, in pages of up to 1 MB, some hundred stacks each (API reference): 2,000 stacks take
+//! about twenty of the calls of which CloudFormation answers five a second to the whole account.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::{AccountLimit, Stack, StackStatus};
+use aws_sdk_cloudformation::types::{AccountLimit, Stack, StackStatus, StackSummary};
 
-use super::id_of;
 use super::status::{Standing, standing};
+use super::{changed_at, id_of};
 use crate::aws::fault::fault;
-use crate::ports::{Fault, TaggedStack};
+use crate::ports::{Fault, ReadyStacks, TaggedStack};
 use crate::release::StackRef;
 
 /// The limit's name (API reference, `AccountLimit`).
 const STACK_LIMIT: &str = "StackLimit";
+
+/// Every stack that is ready. Only such are asked for: CloudFormation tells of deleted stacks for 90 days, and there are many
+/// more of those.
+pub(super) async fn ready(client: &Client) -> Result<ReadyStacks, Fault> {
+    let statuses = StackStatus::values().iter().map(|status| StackStatus::from(*status));
+    let usable = statuses.filter(|status| standing(status) == Standing::Usable).collect();
+    let mut pages = client.list_stacks().set_stack_status_filter(Some(usable)).into_paginator().send();
+    let mut found = ReadyStacks::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault("list the stacks of the account", &error))?;
+        found.extend(page.stack_summaries.unwrap_or_default().into_iter().filter_map(if_usable));
+    }
+    Ok(found)
+}
+
+/// Its id, and when it was last changed.
+fn if_usable(stack: StackSummary) -> Option<(String, Option<String>)> {
+    let is_usable = standing(stack.stack_status()?) == Standing::Usable;
+    is_usable.then_some((stack.stack_id?, changed_at(stack.last_updated_time.or(stack.creation_time))))
+}
 
 /// Every stack with such a tag.
 pub(super) async fn tagged(client: &Client, prefix: &str) -> Result<Vec<TaggedStack>, Fault> {
@@ -106,6 +126,21 @@ mod tests {
             assert_eq!(found.tags, BTreeMap::from([("bluestage:stage".to_owned(), "test".to_owned())]));
             assert_eq!((found.made_at, found.doing.as_deref()), (Some(1_000), doing));
             assert_eq!((found.stack.name.as_str(), found.stack.id.as_deref()), ("test-orders-v1", Some("arn:1")));
+        }
+    }
+
+    #[test]
+    fn a_listing_tells_of_usable_stacks_when_they_were_last_changed() {
+        let listed = |status, updated: Option<i64>| {
+            let stack = StackSummary::builder().stack_name("test-orders-v1").stack_id("arn:1").stack_status(status);
+            let stack = stack.creation_time(DateTime::from_secs(1_000));
+            if_usable(stack.set_last_updated_time(updated.map(DateTime::from_secs)).build())
+        };
+        let at = |time: &str| Some(("arn:1".to_owned(), Some(time.to_owned())));
+        assert_eq!(listed(StackStatus::CreateComplete, None), at("1970-01-01T00:16:40Z"));
+        assert_eq!(listed(StackStatus::UpdateComplete, Some(2_000)), at("1970-01-01T00:33:20Z"));
+        for other in [StackStatus::UpdateInProgress, StackStatus::UpdateRollbackComplete, StackStatus::DeleteComplete] {
+            assert_eq!(listed(other, Some(2_000)), None);
         }
     }
 

@@ -3,8 +3,8 @@
 //! [`status`] says what each status means, [`change_set`] how a stack is made, [`apply`] how a fixed one is brought to
 //! what was tested, [`events`] why one failed, [`parameter`] how one is changed,
 //! [`template`] how a template gets there, [`account`] what all stacks together tell. This file puts them together.
-//! `DescribeStacks` is answered about five times a second for a whole account, so it is asked for one stack at a time, and
-//! only by [`account`] without a name.
+//! `DescribeStacks` is answered about five times a second for a whole account, so it is asked for one stack at a time, for
+//! many of them there is a listing, and only [`account`] asks without a name.
 
 mod account;
 mod apply;
@@ -16,7 +16,7 @@ mod template;
 
 use async_trait::async_trait;
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::primitives::DateTimeFormat;
+use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_cloudformation::types::{DeletionMode, Stack, StackStatus};
 
 use self::change_set::{ChangeSet, Progress, Purpose};
@@ -24,8 +24,8 @@ use self::status::{Standing, standing};
 use super::fault::{fault, rejected, says, unavailable};
 use super::state_bucket::StateBucket;
 use crate::ports::{
-    Changing, Declared, Deleting, Deletion, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec,
-    StackState, Stacks, TaggedStack,
+    Changing, Declared, Deleting, Deletion, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, ReadyStacks,
+    StackSpec, StackState, Stacks, TaggedStack,
 };
 use crate::release::{Outputs, StackRef};
 
@@ -66,6 +66,10 @@ impl Stacks for CloudFormationStacks {
             Some(stack) => self.state(stack).await,
             None => Ok(StackState::Absent),
         }
+    }
+
+    async fn all_ready(&self) -> Result<ReadyStacks, Fault> {
+        account::ready(&self.client).await
     }
 
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault> {
@@ -236,11 +240,16 @@ fn taken_away(stack: &StackRef) -> StackState {
 }
 
 fn ready(stack: Stack, id: String) -> ReadyStack {
-    let changed = stack.last_updated_time.or(stack.creation_time);
+    let changed_at = changed_at(stack.last_updated_time.or(stack.creation_time));
     let outputs = stack.outputs.unwrap_or_default().into_iter();
     let outputs: Outputs =
         outputs.filter_map(|told| Some((told.output_key?, told.output_value.unwrap_or_default()))).collect();
-    ReadyStack { id, changed_at: changed.and_then(|at| at.fmt(DateTimeFormat::DateTime).ok()), outputs }
+    ReadyStack { id, changed_at, outputs }
+}
+
+/// The time in the one form in which all tell it: it is kept, and compared with what others told.
+fn changed_at(at: Option<DateTime>) -> Option<String> {
+    at.and_then(|at| at.fmt(DateTimeFormat::DateTime).ok())
 }
 
 /// A stack that is being updated refuses to be deleted until that is over.

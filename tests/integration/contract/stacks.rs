@@ -6,7 +6,9 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::ChangeSetType;
 use bluestage::clock::{Clock, SystemClock};
-use bluestage::ports::{Deleting, Deletion, Fault, ReadyStack, StackSpec, StackState, Stacks};
+use bluestage::ports::{
+    Changing, Deleting, Deletion, Fault, ParameterChange, ReadyStack, StackSpec, StackState, Stacks,
+};
 use bluestage::release::StackRef;
 
 use super::{BUCKET, adapters, s3};
@@ -274,4 +276,33 @@ pub(crate) async fn stacks_with_our_tags_are_found_and_others_are_not(sdk: &SdkC
     let now = SystemClock::start().now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let age = now.abs_diff(found[0].made_at.expect("CloudFormation tells when"));
     assert!(age <= 2 * PATIENCE.as_secs(), "it was just made: {age} s");
+}
+
+/// More than one page of a listing tells.
+const MORE_THAN_A_PAGE: usize = 103;
+
+pub(crate) async fn a_listing_tells_of_the_stacks_that_are_ready_what_each_tells_of_itself(sdk: &SdkConfig) {
+    let stacks = adapters(sdk).await.stacks;
+    let mut made = Vec::new();
+    for number in 0..MORE_THAN_A_PAGE {
+        made.push(ready(stacks.as_ref(), &spec(&format!("test-orders-v{number}"), QUEUE)).await);
+    }
+    let (deleted, updated) = (with_id(&spec("gone", QUEUE), &made[0].id), with_id(&spec("it", QUEUE), &made[1].id));
+    begin_to_delete(stacks.as_ref(), &deleted.stack).await;
+    gone(stacks.as_ref(), &deleted.stack).await;
+    settled(stacks.as_ref(), &spec("test-mail-v1", BROKEN)).await;
+    let change = ParameterChange { name: "Green".to_owned(), value: "true".to_owned(), request_token: "t".to_owned() };
+    assert_eq!(stacks.set_parameter(&updated.stack, &change).await.unwrap(), Changing::Begun);
+    let later = ready(stacks.as_ref(), &updated).await;
+    assert!(later.changed_at > made[1].changed_at, "{later:?}");
+
+    let listed = stacks.all_ready().await.unwrap();
+    assert_eq!(listed.len(), MORE_THAN_A_PAGE - 1, "neither what is gone nor what is broken");
+    for id in made[1..].iter().map(|stack| &stack.id) {
+        let alone = StackRef { id: Some(id.clone()), ..named("it") };
+        let StackState::Ready(alone) = stacks.read(&alone).await.unwrap() else {
+            panic!("{id} is ready");
+        };
+        assert_eq!(listed[id], alone.changed_at);
+    }
 }

@@ -122,7 +122,7 @@ async fn the_workers_own_credentials_may_not_ask_iam_so_only_reading_is_tried() 
     assert_eq!(told.code, 0, "{}", told.json);
     told.says("account", "pass", &[WORKER]);
     told.says("rights-worker", "warn", &["s3:GetObject", "not checked: codepipeline:PollForJobs", "--worker-role"]);
-    told.says("rights-stage", "warn", &["tried: cloudformation:DescribeStacks"]);
+    told.says("rights-stage", "warn", &["tried: cloudformation:DescribeStacks, cloudformation:ListStacks"]);
     told.says("bucket-versions", "warn", &["not checked", "access denied", "s3:GetBucketVersioning"]);
     told.says("bucket", "pass", &[STATE_BUCKET]);
 
