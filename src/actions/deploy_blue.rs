@@ -185,13 +185,14 @@ fn is_of(id: &str, stack: &StackRef) -> bool {
 /// Looks at the stack until it is ready or failed, or the job has been held long enough.
 async fn watch(turn: &mut Turn<'_>, stage: &StageName, blue: &Blue) -> Result<StackState, Stop> {
     let is_first = turn.job.token.is_none();
+    let wait = turn.ports.glances.wait();
     let mut pause = FIRST_LOOK;
     loop {
         let state = match (&blue.spec, &turn.carried.stack_id) {
             (Some(spec), None) => turn.ports.stacks.ensure(spec).await?,
             (_, id) => {
                 let known = StackRef { id: id.clone(), ..blue.stack.clone() };
-                turn.ports.stacks.read(&known).await?
+                wait.look(turn.ports, &known).await?
             }
         };
         let StackState::InProgress { id, doing } = &state else {

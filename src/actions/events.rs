@@ -181,8 +181,9 @@ impl Switchboard<'_> {
 
     /// Waits until nothing is being done to the stack; tells whether that was so within the hold.
     async fn is_at_rest(&self, stack: &StackRef) -> Result<bool, Stop> {
+        let wait = self.ports.glances.wait();
         let mut pause = FIRST_LOOK;
-        while let StackState::InProgress { .. } = self.ports.stacks.read(stack).await? {
+        while let StackState::InProgress { .. } = wait.look(self.ports, stack).await? {
             if !self.hold.pause(self.ports.dice.jittered(pause)).await {
                 return Ok(false);
             }

@@ -11,7 +11,7 @@ use crate::release::StackRef;
 pub(super) const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// The longest pause between two looks. CloudFormation answers about five `DescribeStacks` a second for a whole
-/// account, so fifty stacks watched at this pace use it up.
+/// account, so fifty stacks of as many workers, each watched at this pace, use it up; many of one worker share a listing.
 pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 /// CloudFormation's word for a stack that has a change set and no resources yet: nothing will happen to it by itself.
@@ -33,11 +33,12 @@ pub(super) enum Removed {
 /// Deletes the stack. Called again, it goes on where it stopped. A stack whose deletion fails is deleted by force only
 /// where the caller says so: CloudFormation takes that only after a deletion as usual has failed.
 pub(super) async fn remove(ports: &Ports, stack: &StackRef, most: Deletion, hold: &Hold) -> Result<Removed, Stop> {
+    let wait = ports.glances.wait();
     let mut pause = FIRST_LOOK;
     let mut asked = None;
     let mut left_behind = None;
     loop {
-        let state = ports.stacks.read(stack).await?;
+        let state = wait.look(ports, stack).await?;
         let next = match (state, asked) {
             (StackState::Absent, _) => break,
             // Deleting a stack while it is being made is risky; its making ends by itself.

@@ -13,11 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::fault::Fault;
 use super::stacks::{StackState, Stacks};
+use super::waits::{Wait, Waits};
 use crate::release::StackRef;
 
 /// So many stacks are asked for one by one. A listing comes in pages of a hundred stacks, and where one reaches more than
 /// these there are some hundred of them, live, previous and blue.
-const FEW: usize = 5;
+pub(super) const FEW_STACKS: usize = 5;
 
 /// Every stack of an account that is ready: its id, and when it was last changed.
 pub type ReadyStacks = BTreeMap<String, Option<String>>;
@@ -37,9 +38,17 @@ pub(crate) type Belief = fn(Option<&str>, Option<&str>) -> bool;
 
 /// The glances of this process.
 #[derive(Debug, Default)]
-pub struct Glances(Shared<ReadyStacks>);
+pub struct Glances {
+    ready: Shared<ReadyStacks>,
+    waits: Waits,
+}
 
 impl Glances {
+    /// Somebody begins to wait for a stack.
+    pub(crate) fn wait(&self) -> Wait<'_> {
+        self.waits.begin()
+    }
+
     /// How each of these stacks stands, in their order.
     pub(crate) async fn at(
         &self,
@@ -48,8 +57,8 @@ impl Glances {
         believes: Belief,
     ) -> Result<Vec<Glance>, Fault> {
         let listed = match which.len() {
-            0..=FEW => Arc::default(),
-            _ => self.0.next(|| stacks.all_ready()).await?,
+            0..=FEW_STACKS => Arc::default(),
+            _ => self.ready.next(|| stacks.all_ready()).await?,
         };
         let mut glances = Vec::with_capacity(which.len());
         for stack in which {

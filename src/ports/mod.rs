@@ -19,6 +19,7 @@ mod stacks;
 mod stages;
 mod trace_context;
 mod verdict;
+mod waits;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use builds::{Build, BuildEnd, BuildOrder, BuildVariable, BuildVariableKind, 
 pub use drafts::Drafts;
 pub(crate) use drafts::{Came, Entered, Outcome, Turn};
 pub use fault::Fault;
+use glances::FEW_STACKS;
 pub(crate) use glances::Glance;
 pub use glances::{Glances, ReadyStacks};
 pub use jobs::{
@@ -44,6 +46,7 @@ pub use stacks::{
 pub use stages::{Etag, Stages, Stored, Written};
 pub use trace_context::TraceContext;
 pub use verdict::{Cause, Continuation, Done, Failure, Text, Token, Verdict};
+pub use waits::StacksAtWork;
 
 pub use crate::clock::Clock;
 use crate::dice::Dice;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::fault::Fault;
 use super::glances::ReadyStacks;
+use super::waits::StacksAtWork;
 use crate::release::{Moment, Outputs, StackRef, StageName};
 
 /// The parameters that a template declares, each with whether it has a default.
@@ -160,6 +161,9 @@ pub trait Stacks: Send + Sync {
     /// Every stack that is ready. It looks at all stacks of the account and region, a hundred with each call. It may miss
     /// one, and show one as it was a moment ago: [`super::Glances`] asks it, and sees to that.
     async fn all_ready(&self) -> Result<ReadyStacks, Fault>;
+
+    /// Every stack at which CloudFormation is at work; it may miss one, too, and show one at which it was a moment ago.
+    async fn all_at_work(&self) -> Result<StacksAtWork, Fault>;
 
     /// What the stack was made from.
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault>;

@@ -87,7 +87,8 @@ against_ministack! {
         an_unknown_stack_is_absent
         a_deleted_stack_is_not_made_again
         stacks_with_our_tags_are_found_and_others_are_not
-        a_listing_tells_of_the_stacks_that_are_ready_what_each_tells_of_itself;
+        a_listing_tells_of_the_stacks_that_are_ready_what_each_tells_of_itself
+        a_listing_tells_of_the_stacks_at_which_cloudformation_is_at_work;
     artifacts:
         an_artifact_that_is_gone_is_told_apart
         an_artifact_is_stored_encrypted

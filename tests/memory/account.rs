@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bluestage::ports::{FailedResource, ReadyStack, ReadyStacks, StackSpec, StackState, TaggedStack};
+use bluestage::ports::{FailedResource, ReadyStack, ReadyStacks, StackSpec, StackState, StacksAtWork, TaggedStack};
 use bluestage::release::{Moment, StackRef};
 use serde_json::Value as Json;
 
@@ -133,6 +133,17 @@ impl Account {
                 None => made.changed_at.clone(),
             };
             Some((made.id.clone(), Some(at)))
+        });
+        told.collect()
+    }
+
+    /// What a listing tells of stacks that are being made or deleted; the next one finds them further on.
+    pub(in crate::memory) fn at_work(&mut self) -> StacksAtWork {
+        let moves = |made: &&Made| matches!(made.phase, Phase::Creating(_) | Phase::Deleting(_));
+        let moving: Vec<String> = self.stacks.values().filter(moves).map(|made| made.id.clone()).collect();
+        let told = moving.into_iter().filter_map(|id| match self.look(&id) {
+            StackState::InProgress { id, doing } => Some((id, doing)),
+            StackState::Absent | StackState::Ready(_) | StackState::Failed { .. } => None,
         });
         told.collect()
     }

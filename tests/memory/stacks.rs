@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bluestage::clock::Clock;
 use bluestage::ports::{
     Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, ReadyStacks, StackSpec, StackState,
-    Stacks, TaggedStack,
+    Stacks, StacksAtWork, TaggedStack,
 };
 use bluestage::release::{Moment, StackRef};
 use serde_json::Value as Json;
@@ -177,6 +177,10 @@ impl Stacks for MemoryStacks {
 
     async fn all_ready(&self) -> Result<ReadyStacks, Fault> {
         self.line.call("stacks.all_ready".to_owned(), || Ok(self.account.lock().unwrap().listed())).await
+    }
+
+    async fn all_at_work(&self) -> Result<StacksAtWork, Fault> {
+        self.line.call("stacks.all_at_work".to_owned(), || Ok(self.account.lock().unwrap().at_work())).await
     }
 
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault> {

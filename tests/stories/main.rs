@@ -28,5 +28,6 @@ mod sweep;
 mod together;
 mod update;
 mod updating;
+mod waiting;
 mod worker;
 mod worker_in_trouble;

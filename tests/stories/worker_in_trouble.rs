@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bluestage::ports::{
     ActionKind, Cause, Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, Ports, ReadyStacks,
-    StackSpec, StackState, Stacks, TaggedStack, Verdict,
+    StackSpec, StackState, Stacks, StacksAtWork, TaggedStack, Verdict,
 };
 use bluestage::release::StackRef;
 use bluestage::worker::Ended;
@@ -47,6 +47,10 @@ impl Stacks for Bombs {
 
     async fn all_ready(&self) -> Result<ReadyStacks, Fault> {
         self.inner.all_ready().await
+    }
+
+    async fn all_at_work(&self) -> Result<StacksAtWork, Fault> {
+        self.inner.all_at_work().await
     }
 
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault> {

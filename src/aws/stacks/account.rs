@@ -10,32 +10,42 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{AccountLimit, Stack, StackStatus, StackSummary};
 
 use super::status::{Standing, standing};
-use super::{changed_at, id_of};
+use super::{id_of, last_changed};
 use crate::aws::fault::fault;
-use crate::ports::{Fault, ReadyStacks, TaggedStack};
+use crate::ports::{Fault, ReadyStacks, StacksAtWork, TaggedStack};
 use crate::release::StackRef;
 
 /// The limit's name (API reference, `AccountLimit`).
 const STACK_LIMIT: &str = "StackLimit";
 
-/// Every stack that is ready. Only such are asked for: CloudFormation tells of deleted stacks for 90 days, and there are many
-/// more of those.
+/// Every stack that is ready, with when it was last changed.
 pub(super) async fn ready(client: &Client) -> Result<ReadyStacks, Fault> {
-    let statuses = StackStatus::values().iter().map(|status| StackStatus::from(*status));
-    let usable = statuses.filter(|status| standing(status) == Standing::Usable).collect();
-    let mut pages = client.list_stacks().set_stack_status_filter(Some(usable)).into_paginator().send();
-    let mut found = ReadyStacks::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| fault("list the stacks of the account", &error))?;
-        found.extend(page.stack_summaries.unwrap_or_default().into_iter().filter_map(if_usable));
-    }
-    Ok(found)
+    let listed = listed(client, &[Standing::Usable]).await?.into_iter();
+    Ok(listed
+        .filter_map(|stack| Some((stack.stack_id?, last_changed(stack.last_updated_time, stack.creation_time))))
+        .collect())
 }
 
-/// Its id, and when it was last changed.
-fn if_usable(stack: StackSummary) -> Option<(String, Option<String>)> {
-    let is_usable = standing(stack.stack_status()?) == Standing::Usable;
-    is_usable.then_some((stack.stack_id?, changed_at(stack.last_updated_time.or(stack.creation_time))))
+/// Every stack at which CloudFormation is at work, with what it does.
+pub(super) async fn at_work(client: &Client) -> Result<StacksAtWork, Fault> {
+    let listed = listed(client, &[Standing::Moving, Standing::Leaving]).await?.into_iter();
+    Ok(listed.filter_map(|stack| Some((stack.stack_id?, stack.stack_status?.as_str().to_owned()))).collect())
+}
+
+/// Every stack that stands so. Only such are asked for: CloudFormation tells of deleted stacks for 90 days, and there are many
+/// more of those.
+async fn listed(client: &Client, standings: &[Standing]) -> Result<Vec<StackSummary>, Fault> {
+    let stands_so = |status: &StackStatus| standings.contains(&standing(status));
+    let all = StackStatus::values().iter().map(|status| StackStatus::from(*status));
+    let mut pages =
+        client.list_stacks().set_stack_status_filter(Some(all.filter(stands_so).collect())).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault("list the stacks of the account", &error))?;
+        found.extend(page.stack_summaries.unwrap_or_default());
+    }
+    found.retain(|stack| stack.stack_status().is_some_and(stands_so));
+    Ok(found)
 }
 
 /// Every stack with such a tag.
@@ -126,21 +136,6 @@ mod tests {
             assert_eq!(found.tags, BTreeMap::from([("bluestage:stage".to_owned(), "test".to_owned())]));
             assert_eq!((found.made_at, found.doing.as_deref()), (Some(1_000), doing));
             assert_eq!((found.stack.name.as_str(), found.stack.id.as_deref()), ("test-orders-v1", Some("arn:1")));
-        }
-    }
-
-    #[test]
-    fn a_listing_tells_of_usable_stacks_when_they_were_last_changed() {
-        let listed = |status, updated: Option<i64>| {
-            let stack = StackSummary::builder().stack_name("test-orders-v1").stack_id("arn:1").stack_status(status);
-            let stack = stack.creation_time(DateTime::from_secs(1_000));
-            if_usable(stack.set_last_updated_time(updated.map(DateTime::from_secs)).build())
-        };
-        let at = |time: &str| Some(("arn:1".to_owned(), Some(time.to_owned())));
-        assert_eq!(listed(StackStatus::CreateComplete, None), at("1970-01-01T00:16:40Z"));
-        assert_eq!(listed(StackStatus::UpdateComplete, Some(2_000)), at("1970-01-01T00:33:20Z"));
-        for other in [StackStatus::UpdateInProgress, StackStatus::UpdateRollbackComplete, StackStatus::DeleteComplete] {
-            assert_eq!(listed(other, Some(2_000)), None);
         }
     }
 

@@ -25,7 +25,7 @@ use super::fault::{fault, rejected, says, unavailable};
 use super::state_bucket::StateBucket;
 use crate::ports::{
     Changing, Declared, Deleting, Deletion, FailedResource, Fault, MadeFrom, ParameterChange, ReadyStack, ReadyStacks,
-    StackSpec, StackState, Stacks, TaggedStack,
+    StackSpec, StackState, Stacks, StacksAtWork, TaggedStack,
 };
 use crate::release::{Outputs, StackRef};
 
@@ -70,6 +70,10 @@ impl Stacks for CloudFormationStacks {
 
     async fn all_ready(&self) -> Result<ReadyStacks, Fault> {
         account::ready(&self.client).await
+    }
+
+    async fn all_at_work(&self) -> Result<StacksAtWork, Fault> {
+        account::at_work(&self.client).await
     }
 
     async fn made_from(&self, stack: &StackRef) -> Result<MadeFrom, Fault> {
@@ -240,16 +244,16 @@ fn taken_away(stack: &StackRef) -> StackState {
 }
 
 fn ready(stack: Stack, id: String) -> ReadyStack {
-    let changed_at = changed_at(stack.last_updated_time.or(stack.creation_time));
+    let changed_at = last_changed(stack.last_updated_time, stack.creation_time);
     let outputs = stack.outputs.unwrap_or_default().into_iter();
     let outputs: Outputs =
         outputs.filter_map(|told| Some((told.output_key?, told.output_value.unwrap_or_default()))).collect();
     ReadyStack { id, changed_at, outputs }
 }
 
-/// The time in the one form in which all tell it: it is kept, and compared with what others told.
-fn changed_at(at: Option<DateTime>) -> Option<String> {
-    at.and_then(|at| at.fmt(DateTimeFormat::DateTime).ok())
+/// When a stack was last changed, in the one form in which all tell it: it is kept, and compared with what others told.
+fn last_changed(updated: Option<DateTime>, created: Option<DateTime>) -> Option<String> {
+    updated.or(created).and_then(|at| at.fmt(DateTimeFormat::DateTime).ok())
 }
 
 /// A stack that is being updated refuses to be deleted until that is over.

@@ -306,3 +306,23 @@ pub(crate) async fn a_listing_tells_of_the_stacks_that_are_ready_what_each_tells
         assert_eq!(listed[id], alone.changed_at);
     }
 }
+
+pub(crate) async fn a_listing_tells_of_the_stacks_at_which_cloudformation_is_at_work(sdk: &SdkConfig) {
+    let stacks = adapters(sdk).await.stacks;
+    ready(stacks.as_ref(), &spec("test-orders-v1", QUEUE)).await;
+    // It waits for a signal that nobody gives.
+    let waits = r#"{"Resources": {
+        "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "Wait": {"Type": "AWS::CloudFormation::WaitCondition",
+                 "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "60", "Count": "1"}}}}"#;
+    let spec = spec("test-orders-v2", waits);
+    let clock = SystemClock::start();
+    let (id, doing) = loop {
+        match stacks.ensure(&spec).await.unwrap() {
+            StackState::InProgress { id, doing } if doing != "REVIEW_IN_PROGRESS" => break (id, doing),
+            StackState::InProgress { .. } if clock.elapsed() < PATIENCE => clock.sleep(Duration::from_millis(20)).await,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(stacks.all_at_work().await.unwrap(), BTreeMap::from([(id, doing)]));
+}
