@@ -26,6 +26,8 @@ mod usage;
 
 #[path = "../../tests/large_stage/mod.rs"]
 mod large_stage;
+#[path = "../../tests/memory/mod.rs"]
+mod memory;
 #[path = "../../tests/world/mod.rs"]
 mod world;
 
