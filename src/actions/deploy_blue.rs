@@ -248,10 +248,8 @@ async fn finish(
 async fn begun(turn: &Turn<'_>, properties: &DeployBlue) -> Result<Blue, Stop> {
     let stage = turn.read(&properties.stage).await?;
     let Execution { action_execution_id, execution_id, .. } = &turn.job.pipeline.execution;
-    let mut versions = stage.all_versions();
-    let found = versions.find(|(of, version)| {
-        of.service == properties.service && version.execution.action_execution_id == *action_execution_id
-    });
+    let mut versions = stage.versions_of(&properties.service);
+    let found = versions.find(|(_, version)| version.execution.action_execution_id == *action_execution_id);
     let (of, version) = found.ok_or_else(|| stage.absence_of(&properties.service, execution_id))?;
     Ok(Blue { of, stack: version.stack.clone(), spec: None })
 }

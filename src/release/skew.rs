@@ -118,8 +118,9 @@ impl Stage {
 
     /// Every live version with its service.
     pub fn live_versions(&self) -> impl Iterator<Item = (VersionRef, &Version)> {
-        self.all_versions().filter(|(of, _)| {
-            self.services.get(&of.service).is_some_and(|service| service.live.as_ref() == Some(&of.version))
+        self.services.iter().filter_map(|(name, service)| {
+            let live = service.versions.get(service.live.as_ref()?)?;
+            Some((VersionRef { service: name.clone(), version: live.id.clone() }, live))
         })
     }
 }

@@ -80,16 +80,16 @@ struct Stand {
 pub(super) fn play(scenario: &Scenario, longest: Duration) -> Seen {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let began = Instant::now();
-    let stand = runtime.block_on(async {
+    let (stand, minutes) = runtime.block_on(async {
         let stand = Arc::new(Stand::new(scenario));
         tokio::select! {
             biased;
             () = stand.last(began + longest) => {}
             () = stand.works() => {}
         }
-        stand
+        let minutes = stand.network.clock.elapsed().as_secs() / 60;
+        (stand, minutes)
     });
-    let minutes = stand.network.clock.elapsed().as_secs() / 60;
     let taken = |times: &Mutex<Vec<Duration>>| times.lock().unwrap().clone();
     Seen {
         minutes,

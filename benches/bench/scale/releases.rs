@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bluestage::ports::{ActionKind, Artifact, Job, JobId, PipelineContext};
 use bluestage::release::{
-    BlueReady, BlueRequest, Execution, Moment, OnSkew, Promotion, RunId, ServiceName, StackSeen, Stage, VersionRef,
+    BlueReady, BlueRequest, Execution, Moment, OnSkew, Promotion, RunId, StackSeen, Stage, VersionRef,
 };
 use fastrand::Rng;
 use serde_json::{Map, Value as Json, json};

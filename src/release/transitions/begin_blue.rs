@@ -131,7 +131,7 @@ impl Stage {
     }
 
     fn refuse_if_full(&self, request: &BlueRequest) -> Result<(), Refusal> {
-        let there = self.all_versions().count();
+        let there: usize = self.services.values().map(|service| service.versions.len()).sum();
         match request.most_versions {
             Some(most) if there >= most => Err(Refusal::StageFull {
                 service: request.service.clone(),
@@ -224,10 +224,9 @@ impl Stage {
 
     fn abandon_older_attempts(&mut self, request: &BlueRequest) {
         let older: Vec<VersionRef> = self
-            .all_versions()
-            .filter(|(older, version)| {
-                older.service == request.service
-                    && version.state.is_on_its_way()
+            .versions_of(&request.service)
+            .filter(|(_, version)| {
+                version.state.is_on_its_way()
                     && version.execution.execution_id == request.execution.execution_id
                     && version.execution.action_execution_id != request.execution.action_execution_id
             })

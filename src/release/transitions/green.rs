@@ -86,8 +86,8 @@ impl Stage {
     #[must_use]
     pub fn next_turn(&self, to: &VersionRef) -> Option<(VersionRef, bool)> {
         let has_it = || {
-            let mut versions = self.all_versions().filter(|(of, _)| of.service == to.service && of != to);
-            versions.find(|(_, version)| version.green == Some(Green::On))
+            let mut others = self.versions_of(&to.service).filter(|(of, _)| of != to);
+            others.find(|(_, version)| version.green == Some(Green::On))
         };
         let wants_it = || self.version(to).is_some_and(|version| version.green == Some(Green::Off));
         self.turn_begun(&to.service)
@@ -107,16 +107,15 @@ impl Stage {
     pub(super) fn subscriber_elsewhere(&self, service: &ServiceName, but_for: &str) -> Option<VersionRef> {
         let elsewhere = |version: &Version| version.stack.name != but_for;
         let may_have_it = |version: &Version| !matches!(version.green, None | Some(Green::Off));
-        let mut versions = self.all_versions().filter(|(of, _)| of.service == *service);
-        let found = versions.find(|(_, version)| elsewhere(version) && may_have_it(version)).map(|(of, _)| of);
+        let found =
+            self.versions_of(service).find(|(_, version)| elsewhere(version) && may_have_it(version)).map(|(of, _)| of);
         let updating = || self.update_begun(service).filter(|begun| begun.stack != but_for);
         found.or_else(|| updating().map(|begun| VersionRef { service: service.clone(), version: begun.by.clone() }))
     }
 
     /// A change of the parameter that was begun in this service, to be finished before anything else.
     fn turn_begun(&self, service: &ServiceName) -> Option<(VersionRef, bool)> {
-        let mut versions = self.all_versions().filter(|(of, _)| of.service == *service);
-        versions.find_map(|(of, version)| match version.green? {
+        self.versions_of(service).find_map(|(of, version)| match version.green? {
             Green::TurningOn => Some((of, true)),
             Green::TurningOff => Some((of, false)),
             Green::On | Green::Off => None,
@@ -155,7 +154,7 @@ impl Stage {
             let other = VersionRef { version: begun.by.clone(), ..of.clone() };
             return Err(Refusal::SecondSubscriber { of: of.clone(), other });
         }
-        let others = self.all_versions().filter(|(other, _)| other.service == of.service && other != of);
+        let others = self.versions_of(&of.service).filter(|(other, _)| other != of);
         for (other, version) in others {
             match version.green {
                 None | Some(Green::Off) => {}

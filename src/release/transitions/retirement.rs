@@ -64,11 +64,11 @@ impl Stage {
     /// # Errors
     /// When somebody can reach it, or it is gone.
     pub fn retire(&mut self, of: &VersionRef, at: Moment) -> Result<(), Refusal> {
-        let by: Vec<_> = self.pins_of(of).into_iter().collect();
-        let version = self.version_mut(of)?;
-        if version.state == State::Retiring {
+        if self.version(of).is_some_and(|version| version.state == State::Retiring) {
             return Ok(());
         }
+        let by: Vec<_> = self.pins_of(of).into_iter().collect();
+        let version = self.version_mut(of)?;
         if !by.is_empty() {
             return Err(Refusal::Pinned { of: of.clone(), by });
         }
