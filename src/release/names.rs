@@ -5,6 +5,7 @@
 //! (CloudFormation API, `CreateStack`, `StackName`).
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,9 +36,11 @@ impl std::error::Error for BadName {}
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $most:literal) => {
         $(#[$doc])*
+        ///
+        /// Copies share the text: a stage holds each name many times, and is copied for each change.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[serde(try_from = "String")]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The name as text.
@@ -52,7 +55,7 @@ macro_rules! name {
 
             fn try_from(given: String) -> Result<Self, BadName> {
                 if is_name(&given, $most) {
-                    Ok(Self(given))
+                    Ok(Self(given.into()))
                 } else {
                     Err(BadName { kind: $kind, given, most: $most })
                 }
@@ -69,7 +72,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.as_str().to_owned()
             }
         }
 
@@ -111,7 +114,7 @@ impl VersionId {
     /// were lost and ordinals began anew: a stack name is never used twice.
     #[must_use]
     pub fn new(ordinal: u64, action_execution_id: &str) -> Self {
-        Self(format!("v{ordinal}-{}", fingerprint(action_execution_id)))
+        Self(format!("v{ordinal}-{}", fingerprint(action_execution_id)).into())
     }
 
     /// Whether this action execution made it.
@@ -125,7 +128,7 @@ impl RunId {
     #[must_use]
     pub fn new(action_execution_id: &str, attempt: u32) -> Self {
         let whole: String = action_execution_id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-        Self(format!("run-{whole}-{attempt}"))
+        Self(format!("run-{whole}-{attempt}").into())
     }
 }
 

@@ -24,6 +24,8 @@ const DELETION: u64 = 60;
 /// Stacks that CloudFormation tells of in one answer.
 const PAGE: usize = 100;
 
+const MAKING: &str = "CREATE_IN_PROGRESS";
+
 /// A stack.
 struct Made {
     name: String,
@@ -47,10 +49,10 @@ pub(super) struct CloudFormation {
 }
 
 impl CloudFormation {
-    /// With the stacks of every version in the stage.
-    pub(super) fn new(network: Arc<Network>, stage: &Stage) -> Self {
+    /// With the stacks of every version in these stages.
+    pub(super) fn new(network: Arc<Network>, stages: &[Stage]) -> Self {
         let mut account = Account::default();
-        for (_, version) in stage.all_versions() {
+        for (_, version) in stages.iter().flat_map(Stage::all_versions) {
             let id = version.stack.id.clone().unwrap();
             account.ids.insert(version.stack.name.clone(), id.clone());
             let changed_at = version.stack.changed_at.clone();
@@ -71,11 +73,11 @@ impl CloudFormation {
         self.network.clock.elapsed()
     }
 
-    fn make(&self, spec: &StackSpec) -> Option<String> {
+    fn make(&self, spec: &StackSpec) -> String {
         let mut account = self.account.lock().unwrap();
         let name = &spec.stack.name;
         if let Some(id) = account.ids.get(name) {
-            return Some(id.clone());
+            return id.clone();
         }
         let id = stack_id(name);
         let mut dice = self.dice.lock().unwrap();
@@ -92,7 +94,7 @@ impl CloudFormation {
         };
         account.ids.insert(name.clone(), id.clone());
         account.by_id.insert(id.clone(), made);
-        Some(id)
+        id
     }
 
     fn state(&self, id: Option<&String>) -> StackState {
@@ -105,7 +107,7 @@ impl CloudFormation {
             Some(gone_from) if now >= gone_from => StackState::Absent,
             Some(_) => StackState::InProgress { id, doing: "DELETE_IN_PROGRESS".to_owned() },
             None if now >= made.ready_from => StackState::Ready(made.ready.clone()),
-            None => StackState::InProgress { id, doing: "CREATE_IN_PROGRESS".to_owned() },
+            None => StackState::InProgress { id, doing: MAKING.to_owned() },
         }
     }
 
@@ -123,18 +125,25 @@ impl Stacks for CloudFormation {
         Ok(Declared { parameters: parameters.map(|(name, _)| (name.clone(), false)).collect() })
     }
 
-    /// By a look, and where there is nothing yet, by a change set that is made and carried out.
+    /// By a look, and where there is nothing yet, by a change set that is made, looked at and carried out.
     async fn ensure(&self, spec: &StackSpec) -> Result<StackState, Fault> {
-        self.network.asks(Call::Look, 1).await;
+        self.network.asks(Call::LookAtMaking, 1).await;
         if self.id_of(&spec.stack).is_none() {
             self.network.asks(Call::CloudFormation, 3).await;
         }
-        Ok(self.state(self.make(spec).as_ref()))
+        Ok(self.state(Some(&self.make(spec))))
     }
 
     async fn read(&self, stack: &StackRef) -> Result<StackState, Fault> {
-        self.network.asks(Call::Look, 1).await;
-        Ok(self.state(self.id_of(stack).as_ref()))
+        self.network.passes(self.network.draw(Call::Look)).await;
+        let state = self.state(self.id_of(stack).as_ref());
+        let look = match &state {
+            StackState::InProgress { doing, .. } if doing == MAKING => Call::LookAtMaking,
+            StackState::InProgress { .. } | StackState::Absent => Call::LookAtGoing,
+            StackState::Ready(_) | StackState::Failed { .. } => Call::Look,
+        };
+        self.network.count(look, 1);
+        Ok(state)
     }
 
     async fn made_from(&self, _: &StackRef) -> Result<MadeFrom, Fault> {
@@ -183,7 +192,7 @@ impl Made {
             stack: StackRef { name: self.name.clone(), id: Some(self.ready.id.clone()), changed_at: None },
             tags: ours.map(|(name, value)| (name.clone(), value.clone())).collect(),
             made_at: Some(self.made_at),
-            doing: (now < self.ready_from).then(|| "CREATE_IN_PROGRESS".to_owned()),
+            doing: (now < self.ready_from).then(|| MAKING.to_owned()),
         }
     }
 }

@@ -25,8 +25,12 @@ const LOCAL: Range<u64> = 1..6;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Call {
     CodePipeline,
-    /// A `DescribeStacks`, of which CloudFormation answers few.
+    /// A `DescribeStacks`, of which CloudFormation answers few: at a stack that is there, or at a page of them.
     Look,
+    /// The same at a stack that is being made.
+    LookAtMaking,
+    /// The same at a stack that is being deleted, or gone.
+    LookAtGoing,
     /// Any other call of CloudFormation.
     CloudFormation,
     DocumentRead,
@@ -43,8 +47,6 @@ impl Call {
     fn named(name: &str) -> Self {
         match name.split(['.', ' ']).collect::<Vec<_>>().as_slice() {
             ["jobs", ..] => Self::CodePipeline,
-            ["stacks", "read" | "ensure", ..] => Self::Look,
-            ["stacks", ..] => Self::CloudFormation,
             ["test_runs", ..] => Self::Local,
             _ => Self::OtherS3,
         }
@@ -52,7 +54,7 @@ impl Call {
 
     fn takes(self) -> Range<u64> {
         match self {
-            Self::CodePipeline | Self::Look | Self::CloudFormation => CONTROL,
+            Self::CodePipeline | Self::Look | Self::LookAtMaking | Self::LookAtGoing | Self::CloudFormation => CONTROL,
             Self::DocumentRead | Self::DocumentWrite | Self::LostRace | Self::OtherS3 => S3,
             Self::Local => LOCAL,
         }
@@ -62,8 +64,8 @@ impl Call {
 pub(super) struct Network {
     pub(super) clock: Arc<PausedClock>,
     dice: Mutex<Rng>,
-    /// By what they are about, and by minute.
-    calls: Mutex<BTreeMap<(Call, u64), u64>>,
+    /// By what they are about, in which stage where that is told apart, and by minute.
+    calls: Mutex<BTreeMap<(Call, usize, u64), u64>>,
 }
 
 impl Network {
@@ -73,8 +75,13 @@ impl Network {
 
     /// Counts so many calls.
     pub(super) fn count(&self, call: Call, many: usize) {
+        self.count_in(0, call, many);
+    }
+
+    /// Counts so many calls about the document of the stage of this number.
+    pub(super) fn count_in(&self, stage: usize, call: Call, many: usize) {
         let minute = self.clock.elapsed().as_secs() / 60;
-        *self.calls.lock().unwrap().entry((call, minute)).or_default() += many as u64;
+        *self.calls.lock().unwrap().entry((call, stage, minute)).or_default() += many as u64;
     }
 
     /// How long such a call takes this time.
@@ -95,12 +102,12 @@ impl Network {
         }
     }
 
-    /// A second of these, in the minute that had most.
+    /// How many of these there were in a second, in the minute and the stage that had most.
     pub(super) fn busiest(&self, of: &[Call]) -> f64 {
-        let mut minutes: BTreeMap<u64, u64> = BTreeMap::new();
-        for ((call, minute), many) in self.calls.lock().unwrap().iter() {
+        let mut minutes: BTreeMap<(usize, u64), u64> = BTreeMap::new();
+        for ((call, stage, minute), many) in self.calls.lock().unwrap().iter() {
             if of.contains(call) {
-                *minutes.entry(*minute).or_default() += many;
+                *minutes.entry((*stage, *minute)).or_default() += many;
             }
         }
         minutes.into_values().max().unwrap_or_default() as f64 / 60.0

@@ -32,7 +32,7 @@ const BEAT: u64 = 5;
 /// and too few to be in the way.
 const PROBES: f64 = 0.05;
 
-/// The calls of one change: begun, ready, run begun, run passed, live, retired, forgotten.
+/// The changes of one release: begun, ready, run begun, run passed, live, retired, forgotten.
 const CHANGES: f64 = 7.0;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -113,12 +113,12 @@ impl Stand {
             memory.script.means(&command(beats), Command::passes(3).after(beats));
         }
         let network = Arc::new(Network::new(Arc::clone(&memory.clock)));
-        let stage = populated(scenario);
+        let stages = populated(scenario);
         Self {
             scenario: scenario.clone(),
             memory,
-            stacks: Arc::new(CloudFormation::new(Arc::clone(&network), &stage)),
-            documents: Arc::new(Documents::new(Arc::clone(&network), stage)),
+            stacks: Arc::new(CloudFormation::new(Arc::clone(&network), &stages)),
+            documents: Arc::new(Documents::new(Arc::clone(&network), stages)),
             codepipeline: Arc::new(CodePipeline::new(Arc::clone(&network))),
             network,
             came: Mutex::default(),

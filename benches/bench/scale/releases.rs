@@ -18,28 +18,40 @@ const BEFORE: Moment = 1_767_000_000;
 
 const CHANGED_AT: &str = "2026-11-23T07:33:33.163Z";
 
-/// The services that this one is wired to: it keeps them, because they are drawn from its own number, of those before it.
+/// The services that this one is wired to: it keeps them, because they are drawn from its own number, of those before it in
+/// its stage.
 fn dependencies(number: usize, scenario: &Scenario) -> BTreeSet<usize> {
     let mut own = Rng::with_seed(number as u64);
-    // The one after all others is wired to nothing: it is the one that is looked at.
-    let many = if number < scenario.services { scenario.dependencies.min(number) } else { 0 };
+    let first = number - number % scenario.in_each_stage();
+    // The one after all others is wired to nothing: whoever looks on changes it.
+    let many = if number < scenario.services { scenario.dependencies.min(number - first) } else { 0 };
     let mut dependencies = BTreeSet::new();
     while dependencies.len() < many {
-        dependencies.insert(own.usize(..number));
+        dependencies.insert(own.usize(first..number));
     }
     dependencies
 }
 
-/// The stage with a live and a previous version of each service, and of one more that nobody is wired to.
-pub(super) fn populated(scenario: &Scenario) -> Stage {
-    let mut stage = Stage::empty("test".parse().unwrap());
+/// The name of the stage of this service; the first has also the service after all others.
+fn stage_of(service: usize, scenario: &Scenario) -> String {
+    match service / scenario.in_each_stage() % scenario.stages {
+        0 => "test".to_owned(),
+        number => format!("test-{number}"),
+    }
+}
+
+/// The stages with a live and a previous version of each service, and of one more that nobody is wired to.
+pub(super) fn populated(scenario: &Scenario) -> Vec<Stage> {
+    let names = (0..scenario.stages).map(|number| stage_of(number * scenario.in_each_stage(), scenario));
+    let mut stages: Vec<Stage> = names.map(|name| Stage::empty(name.parse().unwrap())).collect();
     for round in 0..2 {
         for number in 0..=scenario.services {
             let execution = round * (scenario.services + 1) + number;
-            goes_live(&mut stage, scenario, &Release { service: number, execution, attempt: 0 });
+            let stage = &mut stages[number / scenario.in_each_stage() % scenario.stages];
+            goes_live(stage, scenario, &Release { service: number, execution, attempt: 0 });
         }
     }
-    stage
+    stages
 }
 
 fn goes_live(stage: &mut Stage, scenario: &Scenario, release: &Release) {
@@ -130,7 +142,8 @@ impl Release {
     }
 
     fn configuration(self, action: ActionKind, scenario: &Scenario, tests: &str) -> BTreeMap<String, String> {
-        let mut properties = vec![("Stage", "test".to_owned()), ("Service", service(self.service).to_string())];
+        let mut properties =
+            vec![("Stage", stage_of(self.service, scenario)), ("Service", service(self.service).to_string())];
         match action {
             ActionKind::DeployBlue => {
                 properties.push(("TemplatePath", "app::template.json".to_owned()));
