@@ -128,7 +128,7 @@ impl Jobs for CodePipeline {
     }
 
     async fn execution(&self, execution: &Execution) -> Result<ExecutionStatus, Fault> {
-        self.network.asks(Call::CodePipeline, 1).await;
+        self.network.asks(Call::Standing, 1).await;
         let known = self.queue.lock().unwrap().executions.get(&execution.execution_id).copied();
         Ok(known.unwrap_or(ExecutionStatus::Running))
     }

@@ -203,12 +203,14 @@ fn size(largest: &Stage, bytes: usize) -> Row {
 fn calls(seen: &Seen) -> Row {
     let looks = seen.network.busiest(&[Call::Look, Call::LookAtMaking, Call::LookAtGoing]);
     let [making, going] = [Call::LookAtMaking, Call::LookAtGoing].map(|look| seen.network.busiest(&[look]));
-    let codepipeline = seen.network.busiest(&[Call::CodePipeline]);
+    let [codepipeline, standing] =
+        [&[Call::CodePipeline, Call::Standing][..], &[Call::Standing]].map(|calls| seen.network.busiest(calls));
     Row::new(
         "its looks at stacks a second in its busiest minute",
         format!(
             "{looks:.1}; of these, in the minutes that had most of them, {making:.1} at stacks that are being made and \
-             {going:.1} at those being deleted; calls of CodePipeline: {codepipeline:.1}"
+             {going:.1} at those being deleted; calls of CodePipeline: \
+             {codepipeline:.1}, at most {standing:.1} of them by sweeps that ask how an execution stands"
         ),
     )
     .beside(format!("{CLOUDFORMATION_ANSWERS:.0} that CloudFormation answers"), looks / CLOUDFORMATION_ANSWERS)

@@ -10,7 +10,8 @@ use bluestage::clock::Clock;
 use fastrand::Rng;
 
 use crate::memory::clock::PausedClock;
-use crate::memory::line::{Break, Landed, Weather};
+use crate::memory::line::Weather;
+use crate::memory::{Break, Landed};
 
 /// Milliseconds of a request to S3, until its first byte.
 const S3: Range<u64> = 20..41;
@@ -25,6 +26,8 @@ const LOCAL: Range<u64> = 1..6;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Call {
     CodePipeline,
+    /// The sweep's question how a pipeline execution stands, also of CodePipeline.
+    Standing,
     /// A `DescribeStacks`, of which CloudFormation answers few: at a stack that is there, or at a page of them.
     Look,
     /// The same at a stack that is being made.
@@ -46,7 +49,6 @@ impl Call {
     /// The port's own name of the call says what it is.
     fn named(name: &str) -> Self {
         match name.split(['.', ' ']).collect::<Vec<_>>().as_slice() {
-            ["jobs", ..] => Self::CodePipeline,
             ["test_runs", ..] => Self::Local,
             _ => Self::OtherS3,
         }
@@ -54,7 +56,8 @@ impl Call {
 
     fn takes(self) -> Range<u64> {
         match self {
-            Self::CodePipeline | Self::Look | Self::LookAtMaking | Self::LookAtGoing | Self::CloudFormation => CONTROL,
+            Self::CodePipeline | Self::Standing | Self::CloudFormation => CONTROL,
+            Self::Look | Self::LookAtMaking | Self::LookAtGoing => CONTROL,
             Self::DocumentRead | Self::DocumentWrite | Self::LostRace | Self::OtherS3 => S3,
             Self::Local => LOCAL,
         }

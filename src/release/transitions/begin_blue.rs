@@ -226,8 +226,8 @@ impl Stage {
         let older: Vec<VersionRef> = self
             .versions_of(&request.service)
             .filter(|(_, version)| {
-                version.state.is_on_its_way()
-                    && version.execution.execution_id == request.execution.execution_id
+                version.execution.execution_id == request.execution.execution_id
+                    && version.state.is_on_its_way()
                     && version.execution.action_execution_id != request.execution.action_execution_id
             })
             .map(|(older, _)| older)
