@@ -121,6 +121,8 @@ check: $(VENV)/ok templates ## Check format, lints, templates, licences of the d
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
 	@echo "check: layering"
 	$(CARGO) test --locked --test layering
+	@echo "check: table of mutants"
+	$(PYTHON) tests/mutants/run.py --table
 
 help: ## List these verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

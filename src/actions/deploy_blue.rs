@@ -186,7 +186,8 @@ fn is_of(id: &str, stack: &StackRef) -> bool {
 async fn watch(turn: &mut Turn<'_>, stage: &StageName, blue: &Blue) -> Result<StackState, Stop> {
     let is_first = turn.job.token.is_none();
     let wait = turn.ports.glances.wait();
-    let mut pause = FIRST_LOOK;
+    // Jobs that go on with it have waited for as long as the one before was held.
+    let mut pause = if is_first { FIRST_LOOK } else { LONGEST_LOOK };
     loop {
         let state = match (&blue.spec, &turn.carried.stack_id) {
             (Some(spec), None) => turn.ports.stacks.ensure(spec).await?,

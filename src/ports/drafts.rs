@@ -283,3 +283,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A transition that panics while it is added leaves the draft as it was.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use futures::join;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_document_that_was_not_read_for_the_draft_settles_nobody_elses_change() {
+        for was_read_for_it in [true, false] {
+            let (desk, stage) = (Desk::default(), Stage::empty("test".parse().expect("a name")));
+            let came = desk.came();
+            let first = desk.enter(came, |_| ()).await;
+            let Ok(Entered::First(turn)) = first else { panic!("nobody else is there") };
+            turn.reads();
+            let leads = async {
+                let draft = Draft::on(stage.clone(), "w1".to_owned());
+                let (_, others) = turn.share((draft, was_read_for_it), pending()).await;
+                others.hear(&Outcome::Settled(Arc::new(stage.clone())));
+            };
+            let adds = async {
+                let Ok(Entered::Added((), added)) = desk.enter(came, |_| ()).await else { panic!("the turn is taken") };
+                added.outcome().await
+            };
+            let (outcome, ()) = join!(adds, leads);
+            assert_eq!(matches!(outcome, Outcome::Settled(_)), was_read_for_it, "{outcome:?}");
+        }
+    }
+}

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bluestage::clock::Clock;
 use bluestage::ports::{
-    Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, ReadyStack, StackSpec, StackState,
-    Stacks, TaggedStack,
+    Changing, Declared, Deleting, Deletion, Fault, MadeFrom, ParameterChange, ReadyStack, ReadyStacks, StackSpec,
+    StackState, Stacks, StacksAtWork, TaggedStack,
 };
 use bluestage::release::{StackRef, Stage};
 use fastrand::Rng;
@@ -25,6 +25,7 @@ const DELETION: u64 = 60;
 const PAGE: usize = 100;
 
 const MAKING: &str = "CREATE_IN_PROGRESS";
+const DELETING: &str = "DELETE_IN_PROGRESS";
 
 /// A stack.
 struct Made {
@@ -105,10 +106,24 @@ impl CloudFormation {
         let (id, now) = (made.ready.id.clone(), self.now());
         match made.gone_from {
             Some(gone_from) if now >= gone_from => StackState::Absent,
-            Some(_) => StackState::InProgress { id, doing: "DELETE_IN_PROGRESS".to_owned() },
+            Some(_) => StackState::InProgress { id, doing: DELETING.to_owned() },
             None if now >= made.ready_from => StackState::Ready(made.ready.clone()),
             None => StackState::InProgress { id, doing: MAKING.to_owned() },
         }
+    }
+
+    /// What is told of every such stack. CloudFormation lists those that are asked for, so only these take pages.
+    async fn listed<T>(
+        &self,
+        such: impl Fn(&Made) -> bool,
+        told: impl Fn(&Made) -> (String, T),
+    ) -> BTreeMap<String, T> {
+        let listed: BTreeMap<String, T> = {
+            let account = self.account.lock().unwrap();
+            account.by_id.values().filter(|made| such(made)).map(told).collect()
+        };
+        self.network.asks(Call::Listing, listed.len().div_ceil(PAGE).max(1)).await;
+        listed
     }
 
     fn id_of(&self, stack: &StackRef) -> Option<String> {
@@ -144,6 +159,23 @@ impl Stacks for CloudFormation {
         };
         self.network.count(look, 1);
         Ok(state)
+    }
+
+    async fn all_ready(&self) -> Result<ReadyStacks, Fault> {
+        let now = self.now();
+        let is_ready = |made: &Made| made.gone_from.is_none() && now >= made.ready_from;
+        let told = |made: &Made| (made.ready.id.clone(), made.ready.changed_at.clone());
+        Ok(self.listed(is_ready, told).await)
+    }
+
+    async fn all_at_work(&self) -> Result<StacksAtWork, Fault> {
+        let now = self.now();
+        let is_at_work = |made: &Made| made.gone_from.map_or(now < made.ready_from, |gone_from| now < gone_from);
+        let told = |made: &Made| {
+            let doing = if made.gone_from.is_some() { DELETING } else { MAKING };
+            (made.ready.id.clone(), doing.to_owned())
+        };
+        Ok(self.listed(is_at_work, told).await)
     }
 
     async fn made_from(&self, _: &StackRef) -> Result<MadeFrom, Fault> {

@@ -201,15 +201,16 @@ fn size(largest: &Stage, bytes: usize) -> Row {
 }
 
 fn calls(seen: &Seen) -> Row {
-    let looks = seen.network.busiest(&[Call::Look, Call::LookAtMaking, Call::LookAtGoing]);
-    let [making, going] = [Call::LookAtMaking, Call::LookAtGoing].map(|look| seen.network.busiest(&[look]));
+    let looks = seen.network.busiest(&[Call::Look, Call::LookAtMaking, Call::LookAtGoing, Call::Listing]);
+    let [making, going, listing] =
+        [Call::LookAtMaking, Call::LookAtGoing, Call::Listing].map(|look| seen.network.busiest(&[look]));
     let [codepipeline, standing] =
         [&[Call::CodePipeline, Call::Standing][..], &[Call::Standing]].map(|calls| seen.network.busiest(calls));
     Row::new(
         "its looks at stacks a second in its busiest minute",
         format!(
-            "{looks:.1}; of these, in the minutes that had most of them, {making:.1} at stacks that are being made and \
-             {going:.1} at those being deleted; calls of CodePipeline: \
+            "{looks:.1}; of these, in the minutes that had most of them, {making:.1} at stacks that are being made, \
+             {going:.1} at those being deleted and {listing:.1} pages of listings; calls of CodePipeline: \
              {codepipeline:.1}, at most {standing:.1} of them by sweeps that ask how an execution stands"
         ),
     )

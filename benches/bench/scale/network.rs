@@ -34,6 +34,8 @@ pub(super) enum Call {
     LookAtMaking,
     /// The same at a stack that is being deleted, or gone.
     LookAtGoing,
+    /// A page of a listing, of which nobody has said how many CloudFormation answers: taken for as dear as a look.
+    Listing,
     /// Any other call of CloudFormation.
     CloudFormation,
     DocumentRead,
@@ -57,7 +59,7 @@ impl Call {
     fn takes(self) -> Range<u64> {
         match self {
             Self::CodePipeline | Self::Standing | Self::CloudFormation => CONTROL,
-            Self::Look | Self::LookAtMaking | Self::LookAtGoing => CONTROL,
+            Self::Look | Self::LookAtMaking | Self::LookAtGoing | Self::Listing => CONTROL,
             Self::DocumentRead | Self::DocumentWrite | Self::LostRace | Self::OtherS3 => S3,
             Self::Local => LOCAL,
         }

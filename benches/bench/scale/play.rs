@@ -165,6 +165,7 @@ impl Stand {
             stages: self.documents.clone(),
             drafts: Arc::new(Drafts::default()),
             stacks: self.stacks.clone(),
+            glances: Arc::default(),
             artifacts: Arc::new(memory.artifacts.over(Arc::clone(&line))),
             test_runs: Arc::new(Machine::new(door, Arc::clone(&memory.script), Arc::clone(&memory.records))),
             run_records: Arc::new(memory.records.over(Arc::clone(&line))),
