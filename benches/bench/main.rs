@@ -62,6 +62,7 @@ async fn measure_all(arguments: &[String]) {
     let chosen: Vec<&str> =
         PARTS.into_iter().filter(|part| arguments.iter().any(|argument| argument == part)).collect();
     let chosen = if chosen.is_empty() { PARTS.to_vec() } else { chosen };
+    let all = Instant::now();
     let mut parts = Vec::new();
     for name in chosen {
         let began = Instant::now();
@@ -72,7 +73,7 @@ async fn measure_all(arguments: &[String]) {
     let missed: usize = parts.iter().map(Part::missed).sum();
     println!("\n{missed} goals missed");
     if write {
-        page::write(&parts);
+        page::write(&parts, all.elapsed());
     }
 }
 

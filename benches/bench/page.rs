@@ -1,18 +1,19 @@
 //! Writes the figures into `docs/performance.md`, between the marks that stand there for each part.
 
 use std::fs;
+use std::time::Duration;
 
 use super::table::Part;
 use super::world::root;
 
-/// Puts each part's table between its marks, and the time of the run and the machine at the top.
-pub(crate) fn write(parts: &[Part]) {
+/// Puts each part's table between its marks, and when the run was, how long it took and the machine at the top.
+pub(crate) fn write(parts: &[Part], took: Duration) {
     let path = root().join("docs/performance.md");
     let mut page = fs::read_to_string(&path).unwrap();
     for part in parts {
         page = replaced(&page, part.name, &part.markdown());
     }
-    page = replaced(&page, "machine", &format!("{}\n", machine()));
+    page = replaced(&page, "machine", &format!("{}\n", machine(took)));
     fs::write(path, page).unwrap();
 }
 
@@ -24,7 +25,7 @@ fn replaced(page: &str, name: &str, figures: &str) -> String {
 }
 
 /// What the figures were measured on.
-fn machine() -> String {
+fn machine(took: Duration) -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let value = |text: String, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
@@ -37,9 +38,11 @@ fn machine() -> String {
     let now = jiff::Timestamp::now();
     let kernel = read("/proc/sys/kernel/osrelease");
     format!(
-        "Run of {} on {cores} cores ({processor}), {} GiB of memory, Linux {}; average load at the end {load}.",
+        "Run of {} on {cores} cores ({processor}), {} GiB of memory, Linux {}; average load at the end {load}. It took \
+         {} s, without building.",
         now.strftime("%Y-%m-%d %H:%M UTC"),
         memory >> 20,
-        kernel.trim()
+        kernel.trim(),
+        took.as_secs()
     )
 }
