@@ -344,11 +344,16 @@ impl Stage {
 
     /// Every version with its service, in order.
     pub fn all_versions(&self) -> impl Iterator<Item = (VersionRef, &Version)> {
-        self.services.iter().flat_map(|(name, service)| {
-            service.versions.values().map(|version| {
-                let of = VersionRef { service: name.clone(), version: version.id.clone() };
-                (of, version)
-            })
+        self.services.keys().flat_map(|name| self.versions_of(name))
+    }
+
+    /// Every version of this service. What concerns one service does not look at those of all others: the sweep asks it of
+    /// every service.
+    pub fn versions_of(&self, service: &ServiceName) -> impl Iterator<Item = (VersionRef, &Version)> {
+        let found = self.services.get_key_value(service).into_iter();
+        found.flat_map(|(name, service)| {
+            let of = |version: &Version| VersionRef { service: name.clone(), version: version.id.clone() };
+            service.versions.values().map(move |version| (of(version), version))
         })
     }
 }

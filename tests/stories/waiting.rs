@@ -85,6 +85,17 @@ async fn few_deployments_in_one_worker_ask_for_their_own_stacks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deployment_that_goes_on_in_another_job_goes_on_looking_as_seldom() {
+    let world = Memory::new();
+    let jobs = begun(&world, 1).await;
+    let (before, began) = (world.line.trail_of(&["stacks."]).len(), world.elapsed());
+    played(&world, &world.ports("a"), jobs).await;
+    let every = (world.elapsed() - began) / u32::try_from(asked(&world, before).1).unwrap();
+    // Ten seconds, but for the look with which each job begins. Began the pauses anew with each job, it would be five.
+    assert!(every > Duration::from_secs(6), "{every:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_listing_that_breaks_while_many_wait_breaks_no_deployment() {
     let world = Memory::new();
     let jobs = begun(&world, MANY).await;

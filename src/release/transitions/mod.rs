@@ -26,7 +26,7 @@ pub use promotion::{OnSkew, Promotion, StackSeen};
 pub use switch_back::SwitchBack;
 pub use updating::Updated;
 
-use super::names::{ServiceName, VersionRef};
+use super::names::VersionRef;
 use super::refusal::Refusal;
 use super::stage::{Event, Moment, Stage, Version};
 
@@ -35,16 +35,6 @@ use super::stage::{Event, Moment, Stage, Version};
 pub(super) const RECENT_EVENTS: usize = 200;
 
 impl Stage {
-    /// Every version of this service. What concerns one service does not look at those of all others: the sweep asks it of
-    /// every service.
-    pub fn versions_of(&self, service: &ServiceName) -> impl Iterator<Item = (VersionRef, &Version)> {
-        let found = self.services.get_key_value(service).into_iter();
-        found.flat_map(|(name, service)| {
-            let of = |version: &Version| VersionRef { service: name.clone(), version: version.id.clone() };
-            service.versions.values().map(move |version| (of(version), version))
-        })
-    }
-
     /// This version for changing it, or the refusal that this pipeline execution made none.
     fn version_mut(&mut self, of: &VersionRef) -> Result<&mut Version, Refusal> {
         self.service_mut(&of.service)
